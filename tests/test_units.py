@@ -42,7 +42,7 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "5", "m", "5 m", "-5m", "5m-", "1.2.3s", "5minutes", "five minutes", "1e3s", "∞", "٥m", "9" * 400 + "s"],
+    ["", "5", "m", "5 m", "-5m", "5m-", "1.2.3s", "5minutes", "five minutes", "1e3s", "∞", "\u0665m", "9" * 400 + "s"],
 )
 def test_other_text_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a duration such as|has the unknown unit"):
