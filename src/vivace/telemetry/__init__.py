@@ -1,0 +1,1 @@
+"""What to send: topology -> traces -> templates on disk, and the requests that are made from them."""

@@ -1,0 +1,36 @@
+"""The IDs of a request: a pure function of the seed and the request's number, so that none need be stored.
+
+A group of requests that share traces owns one run of random 8-byte words: trace t has words 2t and 2t+1, span s of the
+group's T traces has word 2T+s.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vivace.telemetry.template import Template
+
+STREAM: Final = 0x7669_7661_6365_0001
+"""Second half of the generator's key: other uses of the same seed draw from other streams."""
+
+
+def group_words(seed: int, replay: int, group: int, words: int) -> npt.NDArray[np.uint64]:
+    """The random words of a group in the given replay of the template; their little-endian bytes are the IDs."""
+    return np.random.Philox(key=[seed, STREAM], counter=[0, group, replay, 0]).random_raw(words)
+
+
+def request_words(template: Template, seed: int, number: int) -> npt.NDArray[np.uint64]:
+    """The words of the group that request `number` (counted from 0 over all replays) belongs to."""
+    replay, request = divmod(number, len(template))
+    requests = template.requests
+    return group_words(seed, replay, int(requests.group[request]), int(requests.words[request]))
+
+
+def trace_ids(template: Template, seed: int, number: int) -> list[bytes]:
+    """The 16-byte IDs of the traces in request `number`, in the order of the template's traces."""
+    traces = int(template.requests.traces[number % len(template)])
+    data = request_words(template, seed, number)[: 2 * traces].astype("<u8").tobytes()
+    return [data[place : place + 16] for place in range(0, len(data), 16)]

@@ -1,0 +1,102 @@
+"""A template on disk, opened for replay: OTLP bytes, and where in them the IDs and the times are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+EPOCH_NS: Final = 1_000_000_000
+"""Where a template's time starts: 1 s, since a time of zero would be left out of the message."""
+
+
+class Signal(StrEnum):
+    """A kind of telemetry."""
+
+    TRACES = "traces"
+    METRICS = "metrics"
+    LOGS = "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What a template is replayed as; row j of every array is about its request j."""
+
+    start: npt.NDArray[np.int64]
+    """First byte in the template."""
+    stop: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int32]
+    """Spans, data points or log records."""
+    traces: npt.NDArray[np.int32]
+    group: npt.NDArray[np.int32]
+    """Requests of one group share traces."""
+    words: npt.NDArray[np.int32]
+    """Random words of the request's group."""
+    span_ns: npt.NDArray[np.int64]
+    """From the earliest start to the latest end."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPatch:
+    """One request of a template: views of its bytes and of what is overwritten, offsets from the request's start."""
+
+    payload: npt.NDArray[np.uint8]
+    id_offset: npt.NDArray[np.int32]
+    id_slot: npt.NDArray[np.int32]
+    time_offset: npt.NDArray[np.int32]
+    time_value: npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template; its arrays may be memory-mapped and are read-only."""
+
+    signal: Signal
+    payload: npt.NDArray[np.uint8]
+    requests: Requests
+    id_offset: npt.NDArray[np.int32]
+    """Words to overwrite with the random word of their slot; from the start of their request."""
+    id_slot: npt.NDArray[np.int32]
+    id_bounds: npt.NDArray[np.int64]
+    """Request j owns the rows id_bounds[j] to id_bounds[j+1]."""
+    time_offset: npt.NDArray[np.int32]
+    time_value: npt.NDArray[np.uint64]
+    """Nanoseconds, of which EPOCH_NS is the request's earliest start."""
+    time_bounds: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return self.requests.start.size
+
+    @classmethod
+    def open(cls, path: Path) -> Template:
+        """Maps the .pb file and its index, which is built anew when it is missing or older than the .pb file.
+
+        Raises TemplateError, naming the file, when it cannot be read, is truncated or is not OTLP.
+        """
+        from vivace.telemetry.index import open_template  # noqa: PLC0415 - the index is made of templates
+
+        return open_template(path)
+
+    def request(self, number: int) -> RequestPatch:
+        """The template's request `number`, 0 to len - 1."""
+        ids = slice(self.id_bounds[number], self.id_bounds[number + 1])
+        times = slice(self.time_bounds[number], self.time_bounds[number + 1])
+        return RequestPatch(
+            self.payload[self.requests.start[number] : self.requests.stop[number]],
+            self.id_offset[ids],
+            self.id_slot[ids],
+            self.time_offset[times],
+            self.time_value[times],
+        )
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """What a sender keeps in memory for it."""
+        own = sum(
+            getattr(self, field.name).nbytes for field in fields(self) if field.name not in {"signal", "requests"}
+        )
+        return int(own + sum(getattr(self.requests, field.name).nbytes for field in fields(self.requests)))
