@@ -1,0 +1,71 @@
+"""What the ledger on disk does not hold yet, in shared memory: a worker that is killed takes nothing with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from vivace.send.answer import Outcome
+from vivace.send.shared import Words
+
+
+class Entry(NamedTuple):
+    """A request in the journal; outcome None: in flight."""
+
+    number: int
+    due_ns: int
+    started_ns: int
+    t0_ns: int
+    ended_ns: int
+    outcome: Outcome | None
+    rejected: int
+
+
+class Journal:
+    """A record for each request in flight or ended but not yet in the ledger. The worker writes, the parent reads
+    when the worker has died; a record's first word is written last, so that a record is whole or not there."""
+
+    WIDTH: Final = 7
+    _OUTCOMES: Final = (None, *Outcome)
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self._free = list(range(0, len(words), self.WIDTH))
+        self._ended: list[int] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether `begin` has no room before `saved` is called."""
+        return not self._free
+
+    def begin(self, number: int, due_ns: int, started_ns: int, t0_ns: int) -> int:
+        """The place of a new record."""
+        place = self._free.pop()
+        words = self._words
+        words[place + 1] = due_ns
+        words[place + 2] = started_ns
+        words[place + 3] = t0_ns
+        words[place + 5] = 0
+        words[place] = number + 1
+        return place
+
+    def end(self, place: int, ended_ns: int, outcome: Outcome, rejected: int) -> None:
+        words = self._words
+        words[place + 4] = ended_ns
+        words[place + 6] = rejected
+        words[place + 5] = self._OUTCOMES.index(outcome)
+        self._ended.append(place)
+
+    def saved(self) -> None:
+        """Forgets all that have ended: they are in the ledger."""
+        for place in self._ended:
+            self._words[place] = 0
+        self._free += self._ended
+        self._ended.clear()
+
+    def entries(self) -> Iterator[Entry]:
+        """What a worker left."""
+        for place in range(0, len(self._words), self.WIDTH):
+            number, due, started, t0, ended, outcome, rejected = self._words[place : place + self.WIDTH]
+            if number:
+                yield Entry(number - 1, due, started, t0, ended, self._OUTCOMES[outcome], rejected)
