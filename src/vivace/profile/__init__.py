@@ -1,0 +1,1 @@
+"""What to test: YAML files -> validated, frozen models, with every problem named at once."""
