@@ -1,0 +1,158 @@
+"""Flat spans as they arrived, one array per field, attributes numbered but not yet decoded.
+
+This is what the receiver writes to its log and what the indexer turns into tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+TEXT: Final = pa.string()
+
+COLUMNS: Final[Mapping[str, pa.Schema]] = {
+    "resources": pa.schema(
+        {"schema_url": TEXT, "dropped_attributes": pa.uint32(), "entity_refs": pa.list_(pa.binary())}
+    ),
+    "scopes": pa.schema({"name": TEXT, "version": TEXT, "schema_url": TEXT, "dropped_attributes": pa.uint32()}),
+    "spans": pa.schema(
+        {
+            "resource": pa.uint32(),
+            "scope": pa.uint32(),
+            "trace_hi": pa.uint64(),
+            "trace_lo": pa.uint64(),
+            "span_id": pa.uint64(),
+            "parent_id": pa.uint64(),
+            "name": TEXT,
+            "kind": pa.int8(),
+            "status": pa.int8(),
+            "status_message": TEXT,
+            "trace_state": TEXT,
+            "start": pa.int64(),
+            "duration": pa.int64(),
+            "flags": pa.uint32(),
+            "dropped_attributes": pa.uint32(),
+            "dropped_events": pa.uint32(),
+            "dropped_links": pa.uint32(),
+        }
+    ),
+    "events": pa.schema({"span": pa.uint32(), "time": pa.int64(), "name": TEXT, "dropped_attributes": pa.uint32()}),
+    "links": pa.schema(
+        {
+            "span": pa.uint32(),
+            "trace_hi": pa.uint64(),
+            "trace_lo": pa.uint64(),
+            "span_id": pa.uint64(),
+            "trace_state": TEXT,
+            "flags": pa.uint32(),
+            "dropped_attributes": pa.uint32(),
+        }
+    ),
+}
+"""Columns mean what they mean in `tables`, but rows stand in the order of arrival and nothing is shared."""
+
+REFERENCES: Final[Mapping[tuple[str, str], str]] = {
+    ("spans", "resource"): "resources",
+    ("spans", "scope"): "scopes",
+    ("events", "span"): "spans",
+    ("links", "span"): "spans",
+}
+
+Codes = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeLists:
+    """The attributes of a table's rows: row n has codes[offsets[n]:offsets[n+1]], numbers of KeyValue messages."""
+
+    offsets: Codes
+    codes: Codes
+    messages: pa.BinaryArray
+    """Distinct, and all of them used."""
+
+    @property
+    def counts(self) -> Codes:
+        """How many attributes each row has."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Columns by table and name as COLUMNS has them, and attributes by table."""
+
+    columns: Mapping[str, Mapping[str, pa.Array]]
+    attributes: Mapping[str, AttributeLists]
+
+    @property
+    def spans(self) -> int:
+        """The number of spans."""
+        return len(self.columns["spans"]["span_id"])
+
+
+def encode(batch: Batch) -> pa.RecordBatch:
+    """The batch as a record batch of one row, each array being one list."""
+    arrays: dict[str, pa.Array] = {}
+    for table, columns in batch.columns.items():
+        for name, array in columns.items():
+            arrays[f"{table}.{name}"] = array
+        lists = batch.attributes[table]
+        arrays[f"{table}/offsets"] = pa.array(lists.offsets)
+        arrays[f"{table}/codes"] = pa.array(lists.codes)
+        arrays[f"{table}/messages"] = lists.messages
+    rows = [pa.ListArray.from_arrays(pa.array([0, len(array)], pa.int32()), array) for array in arrays.values()]
+    return pa.RecordBatch.from_arrays(rows, names=list(arrays))
+
+
+def decode(rows: pa.RecordBatch) -> Batch:
+    """The batch that `encode` made one row of."""
+    arrays = {name: column.values for name, column in zip(rows.schema.names, rows.columns, strict=True)}
+    columns = {table: {name: arrays[f"{table}.{name}"] for name in schema.names} for table, schema in COLUMNS.items()}
+    attributes = {
+        table: AttributeLists(
+            arrays[f"{table}/offsets"].to_numpy(), arrays[f"{table}/codes"].to_numpy(), arrays[f"{table}/messages"]
+        )
+        for table in COLUMNS
+    }
+    return Batch(columns, attributes)
+
+
+def concatenate(batches: Sequence[Batch]) -> Batch:
+    """One batch with the rows of all, references and attribute numbers adjusted."""
+    if len(batches) == 1:
+        return batches[0]
+    columns = {
+        table: {name: _concatenate_column(batches, table, name) for name in schema.names}
+        for table, schema in COLUMNS.items()
+    }
+    attributes = {table: _concatenate_lists([batch.attributes[table] for batch in batches]) for table in COLUMNS}
+    return Batch(columns, attributes)
+
+
+def _concatenate_column(batches: Sequence[Batch], table: str, name: str) -> pa.Array:
+    arrays = [batch.columns[table][name] for batch in batches]
+    target = REFERENCES.get((table, name))
+    if target is None:
+        return pa.concat_arrays(arrays)
+    sizes = [len(batch.attributes[target].offsets) - 1 for batch in batches]
+    return pa.array(shifted([array.to_numpy() for array in arrays], sizes))
+
+
+def shifted(references: Sequence[npt.NDArray[np.uint32]], sizes: Sequence[int]) -> npt.NDArray[np.uint32]:
+    """References to rows of tables of the given sizes -> references to rows of those tables put together."""
+    bases = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.uint32)
+    return np.concatenate([array + base for array, base in zip(references, bases, strict=True)])
+
+
+def _concatenate_lists(lists: Sequence[AttributeLists]) -> AttributeLists:
+    lengths = np.concatenate([one.counts for one in lists])
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    numbered = pa.concat_arrays([one.messages for one in lists]).dictionary_encode()
+    numbers = numbered.indices.to_numpy()
+    bases = np.concatenate([[0], np.cumsum([len(one.messages) for one in lists])])
+    codes = [numbers[base : base + len(one.messages)][one.codes] for base, one in zip(bases, lists, strict=False)]
+    return AttributeLists(offsets, np.concatenate(codes), numbered.dictionary)
