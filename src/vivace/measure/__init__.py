@@ -1,0 +1,1 @@
+"""From what happened to figures: ledgers -> figures, resources and the target's metrics, probes."""
