@@ -18,7 +18,7 @@ from vivace.errors import OutputError
 class Verdict(StrEnum):
     """PASS, FAIL (an objective was missed) or INVALID (the measurement itself cannot be trusted)."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - a verdict
     FAIL = "FAIL"
     INVALID = "INVALID"
 
