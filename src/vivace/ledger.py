@@ -88,6 +88,8 @@ class LedgerWriter:
 
     def append(self, row: Row) -> None:
         """Adds one row, and flushes when a second has passed since the last flush."""
+        if len(row) != len(self._columns):
+            raise ValueError(f"a row has {len(self._columns)} values, not {len(row)}")
         for column, value in zip(self._columns, row, strict=True):
             column.append(value)
         if monotonic() - self._flushed >= FLUSH_SECONDS:
@@ -106,9 +108,9 @@ class LedgerWriter:
 
     def close(self) -> None:
         """Flushes and ends the part file."""
-        self.flush()
-        self._stream.close()
-        self._file.close()
+        with self._file:
+            self.flush()
+            self._stream.close()
 
     def __enter__(self) -> LedgerWriter:
         return self
