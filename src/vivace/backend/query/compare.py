@@ -1,0 +1,208 @@
+"""Comparisons between values: which rows satisfy them. Values of types that do not go together satisfy none."""
+
+from __future__ import annotations
+
+import operator as python
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vivace.backend.query.value import (
+    KINDS,
+    NUMBERS,
+    STATUSES,
+    Array,
+    Column,
+    Identifiers,
+    Lists,
+    Mask,
+    Part,
+    Type,
+    Value,
+)
+from vivace.errors import QueryError
+from vivace.traceql.regex import anchored
+from vivace.traceql.tree import Operator, Static, StaticType
+
+FLIPPED: Final[Mapping[Operator, Operator]] = {
+    Operator.LESS: Operator.GREATER,
+    Operator.LESS_EQUAL: Operator.GREATER_EQUAL,
+    Operator.GREATER: Operator.LESS,
+    Operator.GREATER_EQUAL: Operator.LESS_EQUAL,
+}
+_NUMERIC: Final[Mapping[Operator, Callable[[Any, Any], Any]]] = {
+    Operator.EQUAL: python.eq,
+    Operator.NOT_EQUAL: python.ne,
+    Operator.LESS: python.lt,
+    Operator.LESS_EQUAL: python.le,
+    Operator.GREATER: python.gt,
+    Operator.GREATER_EQUAL: python.ge,
+}
+_TEXTUAL: Final[Mapping[Operator, str]] = {
+    Operator.EQUAL: "equal",
+    Operator.NOT_EQUAL: "not_equal",
+    Operator.LESS: "less",
+    Operator.LESS_EQUAL: "less_equal",
+    Operator.GREATER: "greater",
+    Operator.GREATER_EQUAL: "greater_equal",
+}
+_EQUALITY: Final = frozenset({Operator.EQUAL, Operator.NOT_EQUAL})
+_NONE_MAY: Final = frozenset({Operator.NOT_EQUAL, Operator.NOT_REGEX})
+_LITERALS: Final[Mapping[StaticType, Type]] = {
+    StaticType.STRING: Type.STRING,
+    StaticType.INT: Type.INT,
+    StaticType.FLOAT: Type.FLOAT,
+    StaticType.BOOL: Type.BOOL,
+    StaticType.DURATION: Type.DURATION,
+    StaticType.STATUS: Type.STATUS,
+    StaticType.KIND: Type.KIND,
+}
+COMPARISONS: Final = frozenset({*_NUMERIC, Operator.REGEX, Operator.NOT_REGEX})
+
+
+def compare(operator: Operator, left: Value, right: Value, rows: int) -> Mask:
+    """The rows for which the comparison holds. Of an array any element may satisfy it; for != and !~ all must."""
+    if isinstance(left, Static):
+        if isinstance(right, Static):
+            return np.full(rows, _constants(operator, left, right))
+        return compare(FLIPPED.get(operator, operator), right, left, rows)
+    mask = np.zeros(rows, np.bool_)
+    for part in left:
+        for other in (right,) if isinstance(right, Static) else right:
+            mask |= _judge(operator, part, other)
+    return mask
+
+
+def _judge(operator: Operator, left: Part, right: Part | Static) -> Mask:
+    if isinstance(left, Identifiers):
+        return _identifiers(operator, left, right)
+    if isinstance(right, Identifiers):
+        return _judge(operator, left, right.column())
+    if isinstance(left, Lists):
+        if isinstance(right, Lists):
+            return np.zeros(len(left), np.bool_)
+        other = right if isinstance(right, Static) else right.take(left.row)
+        return _reduced(operator, left, _scalars(operator, left.elements, other))
+    if isinstance(right, Lists):
+        flipped = FLIPPED.get(operator, operator)
+        return _reduced(operator, right, _scalars(flipped, right.elements, left.take(right.row)))
+    return _scalars(operator, left, right)
+
+
+def _identifiers(operator: Operator, left: Identifiers, right: Part | Static) -> Mask:
+    if isinstance(right, Static) and right.type is StaticType.STRING and operator in _EQUALITY:
+        equal = left.equal(str(right.value))
+        return equal if operator is Operator.EQUAL else ~equal
+    if isinstance(right, Identifiers) and operator in _EQUALITY and len(right.words) == len(left.words):
+        same = np.logical_and.reduce([a == b for a, b in zip(left.words, right.words, strict=True)])
+        return np.asarray(same if operator is Operator.EQUAL else ~same)
+    return _judge(operator, left.column(), right)
+
+
+def _reduced(operator: Operator, arrays: Lists, elements: Mask) -> Mask:
+    hits = np.bincount(arrays.row[elements], minlength=len(arrays))
+    if operator not in _NONE_MAY:
+        return np.asarray(hits > 0)
+    return np.asarray((hits == np.bincount(arrays.row, minlength=len(arrays))) & (hits > 0))
+
+
+def _scalars(operator: Operator, left: Column, right: Column | Static) -> Mask:
+    if isinstance(right, Static):
+        return _against_literal(operator, left, right)
+    if not _together(left.type, right.type):
+        return np.zeros(len(left), np.bool_)
+    if left.type is Type.STRING:
+        return _strings(operator, left, right)
+    if not _allowed(operator, left.type):
+        return np.zeros(len(left), np.bool_)
+    return np.asarray(_NUMERIC[operator](left.data, right.data)) & left.known & right.known
+
+
+def _against_literal(operator: Operator, column: Column, literal: Static) -> Mask:
+    kind = _LITERALS.get(literal.type)
+    if kind is None or not _together(column.type, kind):
+        return np.zeros(len(column), np.bool_)
+    if column.type is Type.STRING:
+        return _words(operator, column, str(literal.value))
+    if not _allowed(operator, column.type):
+        return np.zeros(len(column), np.bool_)
+    mask: Mask = np.asarray(_NUMERIC[operator](column.data, _number(literal)))
+    return mask if column.present is None else mask & column.present
+
+
+def _number(literal: Static) -> int | float | bool:
+    if literal.type is StaticType.STATUS:
+        return STATUSES.index(str(literal.value))
+    if literal.type is StaticType.KIND:
+        return KINDS.index(str(literal.value))
+    value = literal.value
+    assert isinstance(value, (int, float))  # noqa: S101 - nil and strings have no number
+    return value
+
+
+def _words(operator: Operator, column: Column, text: str) -> Mask:
+    """Strings are compared once per distinct one, then looked up by number."""
+    words = pa.array([], pa.string()) if column.words is None else column.words
+    if operator in _EQUALITY:
+        code = pc.index(words, pa.scalar(text, pa.string())).as_py()
+        if operator is Operator.EQUAL:
+            return np.zeros(len(column), np.bool_) if code < 0 else np.asarray(column.data == code)
+        return np.asarray(column.data >= 0 if code < 0 else (column.data != code) & column.known)
+    if operator in (Operator.REGEX, Operator.NOT_REGEX):
+        matched = matching(words, text)
+        return _looked_up(column, matched if operator is Operator.REGEX else ~matched)
+    return _looked_up(column, _truth(pc.call_function(_TEXTUAL[operator], [words, pa.scalar(text, pa.string())])))
+
+
+def matching(words: pa.StringArray, pattern: str) -> Mask:
+    """Which strings match a regular expression (RE2) as a whole."""
+    try:
+        return _truth(pc.match_substring_regex(words, pattern=anchored(pattern)))
+    except pa.ArrowInvalid as error:
+        raise QueryError(f"invalid regex: {pattern}") from error
+
+
+def _looked_up(column: Column, by_word: Mask) -> Mask:
+    if not by_word.any():
+        return np.zeros(len(column), np.bool_)
+    return np.append(by_word, False)[column.data]
+
+
+def _strings(operator: Operator, left: Column, right: Column) -> Mask:
+    sides = [_decoded(left), _decoded(right)]
+    if operator in (Operator.REGEX, Operator.NOT_REGEX):
+        raise QueryError("the right side of a regular expression match must be a string literal")
+    return _truth(pc.call_function(_TEXTUAL[operator], sides).fill_null(False))
+
+
+def _decoded(column: Column) -> pa.StringArray:
+    words = pa.array([], pa.string()) if column.words is None else column.words
+    return words.take(pa.array(column.data, mask=column.data < 0))
+
+
+def _truth(array: pa.BooleanArray) -> Mask:
+    mask: Mask = array.to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _together(left: Type, right: Type) -> bool:
+    return left is right or (left in NUMBERS and right in NUMBERS)
+
+
+def _allowed(operator: Operator, kind: Type) -> bool:
+    return operator in _NUMERIC if kind in NUMBERS else operator in _EQUALITY
+
+
+def _constants(operator: Operator, left: Static, right: Static) -> bool:
+    kind = _LITERALS.get(left.type)
+    if kind is None:
+        return False
+    if kind is Type.STRING:
+        column = Column(kind, np.zeros(1, np.int32), None, pa.array([str(left.value)], pa.string()))
+    else:
+        data: Array = np.array([_number(left)])
+        column = Column(kind, data)
+    return bool(_against_literal(operator, column, right)[0])

@@ -1,0 +1,302 @@
+"""Field expressions evaluated over the rows of a frame, with NumPy, never row by row.
+
+Boolean expressions give masks. A conjunction narrows the rows as it goes, so that later terms look at few. What asks
+for events or links holds for a span when it holds for any of them; the terms of a conjunction must hold for the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Final
+
+import numpy as np
+
+from vivace.backend.query.arithmetic import ARITHMETIC, calculate, negate
+from vivace.backend.query.compare import COMPARISONS, compare
+from vivace.backend.query.conditions import Condition, Conditions, comparison, fields
+from vivace.backend.query.fields import TABLES, Frame, held, read, tables
+from vivace.backend.query.value import Column, Lists, Mask, Part, Rows, Type, Value, known
+from vivace.traceql.tree import (
+    Attribute,
+    Binary,
+    FieldExpression,
+    IntrinsicField,
+    Operator,
+    Scope,
+    Static,
+    StaticType,
+    Unary,
+)
+
+_CHILDREN: Final = ("events", "links")
+_ABOVE: Final = ("resources", "scopes", "traces")
+_FEW: Final = 0.25
+"""The share of rows below which it pays to look at them alone."""
+
+
+class Evaluation:
+    """Evaluates the expressions of one query; its conditions decide what arrays stand for."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self._conditions = conditions
+
+    def matching(self, expression: FieldExpression, frame: Frame) -> Mask:
+        """The spans of a frame that a filter with this expression selects."""
+        mask = self.truth(expression, frame)
+        if self._conditions.every or not _negates(expression):
+            return mask
+        return mask & self._looked_at(frame)
+
+    def truth(self, expression: FieldExpression, frame: Frame) -> Mask:
+        """Where an expression is true."""
+        if isinstance(expression, Binary):
+            if expression.operator is Operator.AND:
+                return self._all(list(_conjuncts(expression)), frame)
+            if expression.operator is Operator.OR:
+                return self._either(expression, frame)
+            if expression.operator in COMPARISONS:
+                return self._comparison(expression, frame)
+        if isinstance(expression, Static):
+            return np.full(len(frame), expression.value is True)
+        return _true(self.value(expression, frame), len(frame))
+
+    def value(self, expression: FieldExpression, frame: Frame) -> Value:
+        """What an expression stands for in every row."""
+        if isinstance(expression, Static):
+            return expression
+        if isinstance(expression, (Attribute, IntrinsicField)):
+            return self._read(expression, frame)
+        if isinstance(expression, Unary):
+            operand = self.value(expression.operand, frame)
+            return negate(operand) if expression.operator is Operator.NEGATE else _inverted(operand)
+        if isinstance(expression, Binary) and expression.operator in ARITHMETIC:
+            left, right = self.value(expression.left, frame), self.value(expression.right, frame)
+            return calculate(expression.operator, left, right, len(frame))
+        return (Column(Type.BOOL, self.truth(expression, frame)),)
+
+    def _all(self, terms: Sequence[FieldExpression], frame: Frame) -> Mask:
+        plain = [term for term in terms if frame.table != "spans" or not _child(term, frame)]
+        mask = np.ones(len(frame), np.bool_)
+        for term in plain:
+            mask = self._narrowed(term, frame, mask)
+        for child in _CHILDREN if len(plain) < len(terms) else ():
+            group = [term for term in terms if term not in plain and _child(term, frame) == child]
+            if group:
+                places = np.flatnonzero(mask)
+                mask = np.zeros_like(mask)
+                mask[places] = self._any(group, child, frame.within(_mask_of(places, len(frame))))
+        return mask
+
+    def _narrowed(self, term: FieldExpression, frame: Frame, mask: Mask) -> Mask:
+        """The mask with one more term; where few rows are left only they are looked at."""
+        places = np.flatnonzero(mask)
+        if len(places) > _FEW * len(mask):
+            return mask & self.truth(term, frame)
+        result = np.zeros_like(mask)
+        result[places[self.truth(term, frame.within(mask))]] = True
+        return result
+
+    def _any(self, terms: Sequence[FieldExpression], child: str, frame: Frame) -> Mask:
+        """The spans of which any event or link satisfies all terms."""
+        rows, place = children_of(frame, child)
+        inner = Frame(frame.view, child, rows)
+        found = np.zeros(len(frame), np.bool_)
+        found[place[self._all(terms, inner)]] = True
+        return found
+
+    def _either(self, expression: Binary, frame: Frame) -> Mask:
+        """Left, or right where left is false; a left side that is nil makes the whole false."""
+        left = self.value(expression.left, frame)
+        mask = _true(left, len(frame))
+        rest = _booleans(left, len(frame)) & ~mask
+        return mask | self._narrowed(expression.right, frame, rest)
+
+    def _comparison(self, expression: Binary, frame: Frame) -> Mask:
+        if frame.table == "spans":
+            child = _child(expression, frame)
+            if child:
+                return self._any([expression], child, frame)
+            above = _level(expression, frame)
+            if above:
+                mask = self._comparison(expression, Frame(frame.view, above))
+                place = frame.of(above)
+                return mask if place is None else mask[place]
+        return self._compared(expression, frame)
+
+    def _compared(self, expression: Binary, frame: Frame) -> Mask:
+        for side, other in ((expression.left, expression.right), (expression.right, expression.left)):
+            if isinstance(other, Static) and other.type is StaticType.NIL:
+                if expression.operator is Operator.EQUAL:
+                    return self._absent(side, frame)
+                value = self.value(side, frame)
+                return np.zeros(len(frame), np.bool_) if isinstance(value, Static) else known(value, len(frame))
+        left, right = self.value(expression.left, frame), self.value(expression.right, frame)
+        return compare(expression.operator, left, right, len(frame))
+
+    def _absent(self, side: FieldExpression, frame: Frame) -> Mask:
+        """Where an attribute is missing. An unscoped one that is only asked for its absence: on the span or above."""
+        if not isinstance(side, Attribute):
+            return np.zeros(len(frame), np.bool_)
+        if side.scope is not Scope.NONE:
+            return ~_held(frame, TABLES[side.scope], side.name)
+        if frame.table != "spans":
+            return ~_held(frame, "resources", side.name)
+        own = ~_held(frame, "spans", side.name)
+        if all(condition.absence for condition in self._conditions.on(Scope.SPAN, side.name)):
+            return own | ~_held(frame, "resources", side.name)
+        return own
+
+    def _read(self, field: Attribute | IntrinsicField, frame: Frame) -> tuple[Part, ...]:
+        if frame.table == "spans" and (child := _child(field, frame)):
+            return self._first_child(field, child, frame)
+        parts = read(field, frame)
+        if isinstance(field, IntrinsicField) or not any(isinstance(part, Lists) for part in parts):
+            return parts
+        scope = Scope.SPAN if field.scope is Scope.NONE else field.scope
+        asked = self._conditions.on(scope, field.name)
+        return tuple(let_through(part, asked) if isinstance(part, Lists) else part for part in parts)
+
+    def _first_child(self, field: Attribute | IntrinsicField, child: str, frame: Frame) -> tuple[Part, ...]:
+        """The value of the first event or link that has one, for uses other than comparisons."""
+        rows, place = children_of(frame, child)
+        inner = Frame(frame.view, child, rows)
+        parts = self._read(field, inner)
+        having = np.flatnonzero(known(parts, len(inner)))
+        owners, first = np.unique(place[having], return_index=True)
+        source = np.zeros(len(frame), np.int64)
+        source[owners] = having[first]
+        there = _mask_of(owners, len(frame))
+        if not len(having):
+            return ()
+        texts = (part if isinstance(part, (Column, Lists)) else part.column() for part in parts)
+        return tuple(part.take(source).only(there) for part in texts)
+
+    def _looked_at(self, frame: Frame) -> Mask:
+        """The spans for which any of the query's conditions holds, or all when they are joint."""
+        by_field: dict[Attribute | IntrinsicField, list[Mask]] = {}
+        for condition in self._conditions.asked:
+            by_field.setdefault(condition.field, []).append(self._holds(condition, frame))
+        masks = [np.logical_or.reduce(masks) for masks in by_field.values()]
+        if self._conditions.joint:
+            return np.asarray(np.logical_and.reduce(masks))
+        if any("traces" in tables(field, frame.view) for field in by_field):
+            return np.ones(len(frame), np.bool_)
+        return np.asarray(np.logical_or.reduce(masks))
+
+    def together(self, frame: Frame) -> Mask:
+        """The events or links of a frame for which all conditions about events or links hold."""
+        mask = np.ones(len(frame), np.bool_)
+        for condition in self._conditions.asked:
+            if tables(condition.field, frame.view) == {frame.table}:
+                mask &= self._compared(_asked(condition.field, condition), frame)
+        return mask
+
+    def _holds(self, condition: Condition, frame: Frame) -> Mask:
+        levels = [condition.field]
+        if isinstance(condition.field, Attribute) and condition.field.scope is Scope.NONE:
+            levels = [Attribute(scope, condition.field.name) for scope in (Scope.SPAN, Scope.RESOURCE)]
+        return reduce(np.logical_or, (self._comparison(_asked(level, condition), frame) for level in levels))
+
+
+def let_through(arrays: Lists, asked: Iterable[Condition]) -> Lists:
+    """The elements of arrays that satisfy any of the conditions on their key; an array without any is absent."""
+    elements = arrays.elements
+    keep = np.zeros(len(elements), np.bool_)
+    for condition in asked:
+        if condition.operator is None or condition.operand is None:
+            keep |= elements.known
+        elif not condition.absence:
+            keep |= compare(condition.operator, (elements,), condition.operand, len(elements))
+    kept = np.flatnonzero(keep)
+    rows = arrays.row[kept]
+    return Lists(elements.take(kept), rows, _mask_of(rows, len(arrays)))
+
+
+def _asked(field: Attribute | IntrinsicField, condition: Condition) -> Binary:
+    if condition.operator is None or condition.operand is None:
+        return Binary(Operator.NOT_EQUAL, field, Static(StaticType.NIL, None))
+    return Binary(condition.operator, field, condition.operand)
+
+
+def _held(frame: Frame, table: str, key: str) -> Mask:
+    mask = held(frame.view, table, key).held
+    rows = frame.of(table)
+    return mask if rows is None else mask[rows]
+
+
+def children_of(frame: Frame, child: str) -> tuple[Rows, Rows]:
+    """The event or link rows of a frame's spans, and the place in the frame of the span each belongs to."""
+    owner = frame.view.index(child, "span")
+    if frame.rows is None:
+        return np.arange(len(owner)), owner
+    start, stop = (np.searchsorted(owner, frame.rows, side=side) for side in ("left", "right"))
+    counts = stop - start
+    place = np.repeat(np.arange(len(frame)), counts)
+    within = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(start, counts) + within, place
+
+
+def _child(expression: FieldExpression, frame: Frame) -> str | None:
+    """The table of events or links that an expression reads, if it does."""
+    read_from = {table for field in fields(expression) for table in tables(field, frame.view)}
+    return next((child for child in _CHILDREN if child in read_from), None)
+
+
+def _level(expression: Binary, frame: Frame) -> str | None:
+    """The one small table that a comparison with a literal can be judged on, instead of on every span."""
+    condition = comparison(expression)
+    if condition is None or (condition.absence and getattr(condition.field, "scope", None) is Scope.NONE):
+        return None
+    read_from = tables(condition.field, frame.view)
+    return next((table for table in _ABOVE if read_from == {table}), None)
+
+
+def _conjuncts(expression: FieldExpression) -> Iterable[FieldExpression]:
+    if isinstance(expression, Binary) and expression.operator is Operator.AND:
+        yield from _conjuncts(expression.left)
+        yield from _conjuncts(expression.right)
+    else:
+        yield expression
+
+
+def _negates(expression: FieldExpression) -> bool:
+    """Whether an expression may be true of a span for which none of its conditions holds."""
+    if isinstance(expression, Unary):
+        return expression.operator is Operator.NOT or _negates(expression.operand)
+    if isinstance(expression, Binary):
+        return not any(fields(expression)) or _negates(expression.left) or _negates(expression.right)
+    return isinstance(expression, Static) and expression.value is True
+
+
+def _true(value: Value, rows: int) -> Mask:
+    if isinstance(value, Static):
+        return np.full(rows, value.value is True)
+    mask = np.zeros(rows, np.bool_)
+    for part in value:
+        if isinstance(part, Column) and part.type is Type.BOOL:
+            mask |= part.data.astype(np.bool_, copy=False) & part.known
+    return mask
+
+
+def _booleans(value: Value, rows: int) -> Mask:
+    if isinstance(value, Static):
+        return np.full(rows, isinstance(value.value, bool))
+    parts = [part for part in value if isinstance(part, Column) and part.type is Type.BOOL]
+    return known(parts, rows)
+
+
+def _inverted(value: Value) -> Value:
+    if isinstance(value, Static):
+        return Static(StaticType.BOOL, not value.value) if isinstance(value.value, bool) else value
+    return tuple(
+        Column(Type.BOOL, ~part.data.astype(np.bool_, copy=False), part.present)
+        for part in value
+        if isinstance(part, Column) and part.type is Type.BOOL
+    )
+
+
+def _mask_of(rows: Rows, length: int) -> Mask:
+    mask = np.zeros(length, np.bool_)
+    mask[rows] = True
+    return mask

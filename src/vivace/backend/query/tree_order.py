@@ -1,0 +1,143 @@
+"""How the spans of a unit hang together: parents, depths and nested-set numbers, for whole units at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from vivace.backend.query.value import Mask, Rows
+from vivace.backend.query.view import View
+
+ROOT: Final = -1
+UNCONNECTED: Final = -2
+
+
+def parents(view: View) -> Rows:
+    """The row of every span's parent; ROOT where it has none, UNCONNECTED where no root can be reached."""
+    return view.remember("parents", lambda: _connected(_linked(view)), lambda rows: rows.nbytes)
+
+
+def children(view: View) -> Rows:
+    """How many children every span has."""
+    return view.remember("children", lambda: _children(view), lambda counts: counts.nbytes)
+
+
+def _children(view: View) -> Rows:
+    linked = _linked(view)
+    return np.bincount(linked[linked >= 0], minlength=len(linked)).astype(np.int64)
+
+
+def _linked(view: View) -> Rows:
+    """Parent rows by ID alone: UNCONNECTED where the trace has no span with the parent's ID."""
+    trace, parent = view.numbers("spans", "trace").data, view.words("spans", "parent_id")
+    spans = pl.DataFrame({"trace": trace, "id": view.words("spans", "span_id")}).with_row_index("row")
+    wanted = pl.DataFrame({"trace": trace, "id": parent}).with_row_index("child").filter(pl.col("id") != 0)
+    found = wanted.join(spans.unique(["trace", "id"], keep="first", maintain_order=True), on=["trace", "id"])
+    rows = np.where(parent == 0, ROOT, UNCONNECTED).astype(np.int64)
+    rows[found["child"].to_numpy()] = found["row"].to_numpy()
+    return rows
+
+
+def _connected(linked: Rows) -> Rows:
+    reached = linked == ROOT
+    open_rows = np.flatnonzero(linked >= 0)
+    while open_rows.size:
+        arrived = reached[linked[open_rows]]
+        if not arrived.any():
+            break
+        reached[open_rows[arrived]] = True
+        open_rows = open_rows[~arrived]
+    return np.where(reached, linked, UNCONNECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class NestedSet:
+    """Per span: left and right bounds and the parent's left; a root's parent is -1, all are 0 where unconnected."""
+
+    left: Rows
+    right: Rows
+    parent: Rows
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory."""
+        return self.left.nbytes + self.right.nbytes + self.parent.nbytes
+
+
+def nested_set(view: View) -> NestedSet:
+    """The nested-set model of every trace, numbered from 1, siblings in the order of their start."""
+    return view.remember("nested set", lambda: _nested_set(view), lambda numbers: numbers.nbytes)
+
+
+def _nested_set(view: View) -> NestedSet:
+    parent = parents(view)
+    levels = _levels(parent)
+    size = np.where(parent == UNCONNECTED, 0, 1)
+    for level in reversed(levels[1:]):
+        np.add.at(size, parent[level], size[level])
+    before = _sizes_of_earlier_siblings(view, parent, size)
+    left = np.zeros_like(parent)
+    for depth, level in enumerate(levels):
+        left[level] = (left[parent[level]] if depth else 0) + 1 + 2 * before[level]
+    connected = parent != UNCONNECTED
+    right = np.where(connected, left + 2 * size - 1, 0)
+    above = np.where(parent >= 0, left[parent], np.where(parent == ROOT, -1, 0))
+    return NestedSet(left, right, above)
+
+
+def _levels(parent: Rows) -> list[Rows]:
+    """The rows of each depth, from the roots down."""
+    depth = np.where(parent == ROOT, 0, -1)
+    open_rows = np.flatnonzero(parent >= 0)
+    levels = [np.flatnonzero(parent == ROOT)]
+    while open_rows.size:
+        reached = depth[parent[open_rows]] == len(levels) - 1
+        level = open_rows[reached]
+        depth[level] = len(levels)
+        levels.append(level)
+        open_rows = open_rows[~reached]
+    return levels
+
+
+def _sizes_of_earlier_siblings(view: View, parent: Rows, size: Rows) -> Rows:
+    """The sum of the subtree sizes of the siblings that start before; the roots of a trace count as siblings."""
+    family = np.where(parent >= 0, parent, len(parent) + view.index("spans", "trace"))
+    order = np.argsort(family, kind="stable")
+    total = np.cumsum(size[order]) - size[order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = family[order][1:] != family[order][:-1]
+    base = np.repeat(total[first], np.diff(np.append(np.flatnonzero(first), len(order))))
+    before = np.empty_like(size)
+    before[order] = total - base
+    return before
+
+
+def descendants(parent: Rows, above: Mask, rows: Rows) -> Mask:
+    """Which of the rows have a span of `above` among their ancestors."""
+    found = np.zeros(len(rows), np.bool_)
+    current = parent[rows]
+    alive = np.flatnonzero(current >= 0)
+    while alive.size:
+        at = current[alive]
+        hit = above[at]
+        found[alive[hit]] = True
+        alive = alive[~hit]
+        current[alive] = parent[current[alive]]
+        alive = alive[current[alive] >= 0]
+    return found
+
+
+def ancestors(parent: Rows, below: Rows, rows: int) -> Mask:
+    """Which of all rows have one of the spans `below` among their descendants."""
+    found = np.zeros(rows, np.bool_)
+    current = parent[below]
+    current = np.unique(current[current >= 0])
+    while current.size:
+        current = current[~found[current]]
+        found[current] = True
+        current = parent[current]
+        current = np.unique(current[current >= 0])
+    return found

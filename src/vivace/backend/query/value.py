@@ -1,0 +1,185 @@
+"""Values of fields as columns, one entry per row of a frame; the currency between reading, comparing and computing.
+
+A key may hold values of several types, so the value of a field is a tuple of columns of which at most one has an entry
+in any row. What has an entry in none of them is nil there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vivace.traceql.tree import Static
+
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+
+KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
+STATUSES: Final = ("unset", "ok", "error")
+"""Names of the numbers that the data hold."""
+
+
+class Type(StrEnum):
+    """What a column holds; a duration is in nanoseconds, kind and status are numbers of KINDS and STATUSES."""
+
+    STRING = "string"
+    INT = "int"
+    FLOAT = "float"
+    BOOL = "bool"
+    DURATION = "duration"
+    STATUS = "status"
+    KIND = "kind"
+
+
+NUMBERS: Final = frozenset({Type.INT, Type.FLOAT, Type.DURATION})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Values of one type. A string is its number in `words`, -1 where absent; `present` None means everywhere."""
+
+    type: Type
+    data: Array
+    present: Mask | None = None
+    words: pa.StringArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def known(self) -> Mask:
+        """Where the column has a value."""
+        if self.type is Type.STRING:
+            return np.asarray(self.data >= 0)
+        return np.ones(len(self.data), np.bool_) if self.present is None else self.present
+
+    def take(self, rows: Rows | None) -> Column:
+        """The entries of some rows; None is all of them."""
+        if rows is None:
+            return self
+        present = None if self.present is None else self.present[rows]
+        return Column(self.type, self.data[rows], present, self.words)
+
+    def only(self, where: Mask) -> Column:
+        """The same, absent except where told."""
+        if self.type is Type.STRING:
+            return Column(self.type, np.where(where, self.data, -1), None, self.words)
+        present = where if self.present is None else self.present & where
+        return Column(self.type, self.data, present)
+
+    def default(self, text: str) -> Column:
+        """A column of strings with `text` where one is absent."""
+        if (self.data >= 0).all() and self.words is not None:
+            return self
+        words = pa.array([], pa.string()) if self.words is None else self.words
+        code = pc.index(words, pa.scalar(text, pa.string())).as_py()
+        if code < 0:
+            code = len(words)
+            words = pa.concat_arrays([words, pa.array([text], pa.string())])
+        return Column(Type.STRING, np.where(self.data < 0, np.int32(code), self.data), None, words)
+
+    def python(self, row: int) -> str | int | float | bool | None:
+        """One entry as Python has it."""
+        if self.type is Type.STRING:
+            code = int(self.data[row])
+            return None if code < 0 or self.words is None else str(self.words[code].as_py())
+        if self.present is not None and not self.present[row]:
+            return None
+        found: str | int | float | bool = self.data[row].item()
+        if self.type is Type.STATUS:
+            return STATUSES[int(found)] if 0 <= int(found) < len(STATUSES) else str(found)
+        if self.type is Type.KIND:
+            return KINDS[int(found)] if 0 <= int(found) < len(KINDS) else str(found)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Arrays as values: their elements, the row each belongs to (ascending), and the rows that have an array."""
+
+    elements: Column
+    row: Rows
+    known: Mask
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+    def take(self, rows: Rows | None) -> Lists:
+        """The arrays of some rows; None is all of them."""
+        if rows is None:
+            return self
+        counts = np.bincount(self.row, minlength=len(self.known))
+        starts = np.cumsum(counts) - counts
+        lengths = counts[rows]
+        position = np.repeat(np.arange(len(rows)), lengths)
+        within = np.arange(len(position)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return Lists(self.elements.take(np.repeat(starts[rows], lengths) + within), position, self.known[rows])
+
+    def only(self, where: Mask) -> Lists:
+        """The same, absent except where told."""
+        keep = np.flatnonzero(where[self.row])
+        return Lists(self.elements.take(keep), self.row[keep], self.known & where)
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """Span IDs (one word) or trace IDs (two, without leading zeros in text) as values."""
+
+    words: tuple[npt.NDArray[np.uint64], ...]
+
+    def __len__(self) -> int:
+        return len(self.words[0])
+
+    @property
+    def known(self) -> Mask:
+        """Every row has an ID."""
+        return np.ones(len(self), np.bool_)
+
+    def take(self, rows: Rows | None) -> Identifiers:
+        """The IDs of some rows; None is all of them."""
+        return self if rows is None else Identifiers(tuple(word[rows] for word in self.words))
+
+    def equal(self, text: str) -> Mask:
+        """Where the ID's text is this."""
+        try:
+            number = int(text, 16)
+        except ValueError:
+            number = -1
+        if number < 0 or number >> (64 * len(self.words)) or self.text(number) != text:
+            return np.zeros(len(self), np.bool_)
+        halves = [(number >> (64 * place)) & 0xFFFF_FFFF_FFFF_FFFF for place in reversed(range(len(self.words)))]
+        equal = np.ones(len(self), np.bool_)
+        for word, half in zip(self.words, halves, strict=True):
+            equal &= word == np.uint64(half)
+        return equal
+
+    def text(self, number: int) -> str:
+        """An ID as TraceQL writes it."""
+        return f"{number:016x}" if len(self.words) == 1 else f"{number:x}"
+
+    def column(self) -> Column:
+        """The IDs as strings."""
+        table = np.stack(self.words, axis=1)
+        distinct, codes = np.unique(table, axis=0, return_inverse=True)
+        texts = [self.text(int("".join(f"{int(word):016x}" for word in row), 16)) for row in distinct]
+        return Column(Type.STRING, codes.reshape(-1).astype(np.int32), None, pa.array(texts, pa.string()))
+
+
+Part = Column | Lists | Identifiers
+Value = Static | Sequence[Part]
+
+
+def known(parts: Sequence[Part], rows: int) -> Mask:
+    """Where any of the columns has a value."""
+    mask = np.zeros(rows, np.bool_)
+    for part in parts:
+        mask |= part.known
+    return mask
