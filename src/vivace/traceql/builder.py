@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from itertools import groupby
-from operator import itemgetter
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from lark import Token, Transformer, v_args
 
 from vivace.errors import QueryError
 from vivace.traceql import literals
-from vivace.traceql.constants import NUMERIC, fold, negated, number
+from vivace.traceql.constants import fold, negated, number
 from vivace.traceql.limits import LONGEST_CHAIN
 from vivace.traceql.tree import (
     Aggregate,
@@ -49,6 +48,7 @@ from vivace.traceql.tree import (
     TopBottom,
     Unary,
 )
+from vivace.traceql.types import NUMERIC
 
 Reference = Attribute | IntrinsicField
 Series = MetricsPipeline | MetricsOperation
@@ -93,16 +93,22 @@ class TreeBuilder(Transformer[Token, Query]):
     def spanset_filter(self, expression: FieldExpression | None) -> SpansetFilter:
         return SpansetFilter(literals.ENUMS["true"] if expression is None else expression)
 
-    def spansets(self, *terms: SpansetExpression | Token) -> SpansetExpression:
-        return _chain(terms, lambda operator, left, right: SpansetOperation(SpansetOperator(operator), left, right))
+    def spansets(self, first: SpansetExpression, *rest: object) -> SpansetExpression:
+        def combine(operator: str, left: SpansetExpression, right: SpansetExpression) -> SpansetExpression:
+            return SpansetOperation(SpansetOperator(operator), left, right)
+
+        return _chain(first, rest, combine)
 
     def spanset_relation(self, left: SpansetExpression, operator: Token, right: SpansetExpression) -> SpansetOperation:
         return SpansetOperation(SpansetOperator(operator), left, right)
 
     # Fields
 
-    def field(self, *terms: FieldExpression | Token) -> FieldExpression:
-        return _chain(terms, lambda operator, left, right: Binary(Operator(operator), left, right))
+    def field(self, first: FieldExpression, *rest: object) -> FieldExpression:
+        def combine(operator: str, left: FieldExpression, right: FieldExpression) -> FieldExpression:
+            return Binary(Operator(operator), left, right)
+
+        return _chain(first, rest, combine)
 
     def field_binary(self, left: FieldExpression, operator: Token, right: FieldExpression) -> Binary:
         return Binary(Operator(operator), left, right)
@@ -165,8 +171,8 @@ class TreeBuilder(Transformer[Token, Query]):
     def grouping(self, *references: Reference) -> tuple[Reference, ...]:
         return references
 
-    def compare(self, selection: SpansetFilter, *limits: Static) -> Compare:
-        return Compare(selection, *(int(number(limit)) for limit in limits))
+    def compare(self, selection: SpansetFilter, *limits: Static | None) -> Compare:
+        return Compare(selection, *(int(number(limit)) for limit in limits if limit))
 
     def top_bottom(self, function: Token, limit: Static) -> TopBottom:
         return TopBottom(str(function), int(number(limit)))
@@ -217,11 +223,11 @@ def _placed(token: Token, evaluate: Callable[[str], Node]) -> Node:
         raise syntax_error(str(error), token.line or 0, token.column or 0) from None
 
 
-def _chain(terms: tuple[Node | Token, ...], combine: Callable[[Token, Node, Node], Node]) -> Node:
-    """`a op b op c …` from the left."""
-    node = terms[0]
-    for operator, pairs in groupby(zip(terms[1::2], terms[2::2], strict=True), key=itemgetter(0)):
-        operands = [node, *map(itemgetter(1), pairs)]
+def _chain(first: Node, rest: tuple[object, ...], combine: Callable[[str, Node, Node], Node]) -> Node:
+    """`first op node op node …` from the left; `rest` is operators and nodes by turns."""
+    node = first
+    for operator, run in groupby(zip(rest[::2], rest[1::2], strict=True), key=lambda pair: str(pair[0])):
+        operands = [node, *(cast("Node", operand) for _, operand in run)]
         join = partial(combine, operator)
         node = _balanced(operands, join) if len(operands) > LONGEST_CHAIN else reduce(join, operands)
     return node

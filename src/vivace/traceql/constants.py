@@ -10,7 +10,6 @@ from vivace.traceql.literals import MAX_INT, MIN_INT
 from vivace.traceql.tree import Operator, Static, StaticType
 
 Number = int | float
-NUMERIC: Final = frozenset({StaticType.INT, StaticType.FLOAT, StaticType.DURATION})
 
 
 def negated(operand: Static) -> Static:
@@ -58,8 +57,8 @@ def _quotient(left: Number, right: Number) -> int:
 
 def _integer_power(base: Number, exponent: Number) -> Number:
     if exponent < 0 or (abs(base) > 1 and exponent > 64):  # too small or too large for an integer of 64 bits
-        return math.trunc(float(base) ** exponent)
-    return int(base) ** int(exponent)
+        return math.trunc(math.pow(base, exponent))
+    return int(math.pow(base, exponent)) if abs(base) <= 1 else int(base) ** int(exponent)
 
 
 _FLOATS: Final[dict[Operator, Callable[[Number, Number], Number]]] = {

@@ -127,6 +127,8 @@ def attribute(text: str) -> Attribute:
         prefix, _, name = name.partition(".")
         parent_scope = Scope(prefix)
     if '"' in name:
+        if '"' in _QUOTED.sub("", name):
+            raise ValueError('literal not terminated: unexpected EOF, expecting "')
         name = _QUOTED.sub(_unquoted, name)
     if not name:
         raise ValueError("syntax error: unexpected END_ATTRIBUTE, expecting IDENTIFIER")
@@ -144,4 +146,4 @@ def intrinsic(text: str) -> IntrinsicField:
     try:
         return IntrinsicField(UNSCOPED.get(text) or Intrinsic(text), text)
     except ValueError:
-        raise ValueError("unknown intrinsic") from None
+        raise ValueError(f"unknown intrinsic: {text[:40]}") from None

@@ -40,8 +40,9 @@ def _parse(text: str, start: str) -> object:
     except UnexpectedToken as error:
         raise _unexpected_token(text, error) from None
     except UnexpectedCharacters as error:
-        line, column = _place(text, error.pos_in_stream)
-        raise syntax_error(_unexpected_text(text[error.pos_in_stream :]), line, column) from None
+        position = error.pos_in_stream or 0
+        line, column = _place(text, position)
+        raise syntax_error(_unexpected_text(text[position:]), line, column) from None
 
 
 @cache
