@@ -9,7 +9,7 @@ from vivace.backend.store.decode import decode
 
 
 @given(st.lists(REQUESTS, max_size=3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_is_decoded_is_what_was_sent(requests: list[bytes]) -> None:
     assert stored_spans(decode(requests)) == sent_spans(requests)
 

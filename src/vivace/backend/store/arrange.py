@@ -42,7 +42,9 @@ def order_spans(trace_hi: Words, trace_lo: Words, start: npt.NDArray[np.int64]) 
     distinct = np.frombuffer(numbered.dictionary.buffers()[1] or b"", np.uint64).reshape(-1, 2)
     by_identity = np.lexsort((distinct[:, 1], distinct[:, 0]))
     trace = inverse(by_identity, len(by_identity))[numbered.indices.to_numpy()]
-    order = np.lexsort((start, trace))
+    by_start = np.argsort(start)
+    small = trace.astype(np.uint16) if len(distinct) <= 1 << 16 else trace  # 16 bits are sorted by radix
+    order = by_start[np.argsort(small[by_start], kind="stable")]
     ordered = distinct[by_identity]
     return SpanOrder(
         np.ascontiguousarray(ordered[:, 0]), np.ascontiguousarray(ordered[:, 1]), trace[order].astype(np.uint32), order
@@ -83,6 +85,13 @@ def distinct_rows(numbers: Sequence[Rows], offsets: Rows, codes: Rows, used: npt
     row[used_rows] = numbered.indices.to_numpy()
     first = np.unique(numbered.indices.to_numpy(), return_index=True)[1]
     return Distinct(used_rows[first], row)
+
+
+def hashable(column: pa.Array) -> pa.Array:
+    """A column that can be numbered; lists, which few resources have, become text."""
+    if not pa.types.is_list(column.type):
+        return column
+    return pa.array([None if value is None else repr(value) for value in column.to_pylist()], pa.string())
 
 
 def numbers_of(column: pa.Array) -> Rows:

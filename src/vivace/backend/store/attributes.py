@@ -47,14 +47,7 @@ class Typed:
     column: Codes
     """Place -> its column."""
     values: tuple[pa.Array | None, ...]
-    """The values of each column by place; no value stands twice in a column of strings."""
-    messages: pa.BinaryArray
-    """The KeyValue messages by place."""
-
-    def any_value(self, place: int) -> bytes:
-        """The AnyValue message at a place."""
-        value: bytes = KeyValue.FromString(self.messages[place].as_py()).value.SerializeToString()
-        return value
+    """The values of each column by place, None without a value; no value stands twice in a column of strings."""
 
 
 def typed(messages: pa.BinaryArray) -> Typed:
@@ -67,7 +60,7 @@ def typed(messages: pa.BinaryArray) -> Typed:
         return _typed_canonically(messages, odd)
     nested = np.flatnonzero(kind == _NESTED)
     values = _nested_values(messages, nested, kind)
-    return _ordered(messages, keys, value, kind, values)
+    return _ordered(keys, value, kind, values)
 
 
 def _kinds(value: pa.StructArray) -> npt.NDArray[np.int8]:
@@ -122,7 +115,7 @@ def _typed_canonically(messages: pa.BinaryArray, odd: npt.NDArray[np.intp]) -> T
     numbered = pa.array(rewritten, pa.binary()).dictionary_encode()
     result = typed(numbered.dictionary)
     place = result.place[numbered.indices.to_numpy()]
-    return Typed(result.keys, result.bounds, place, result.column, result.values, result.messages)
+    return Typed(result.keys, result.bounds, place, result.column, result.values)
 
 
 def _nested_values(
@@ -169,7 +162,6 @@ def _framed(tag: bytes, content: bytes) -> bytes:
 
 
 def _ordered(
-    messages: pa.BinaryArray,
     keys: pa.StringArray,
     value: pa.StructArray,
     kind: npt.NDArray[np.int8],
@@ -192,7 +184,7 @@ def _ordered(
         _column_values(key_kind[1], simple, nested, slice(start, stop), order)
         for key_kind, start, stop in zip(found, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
     )
-    return Typed(found, bounds, place, column.astype(np.int32), values, messages.take(pa.array(order)))
+    return Typed(found, bounds, place, column.astype(np.int32), values)
 
 
 def _column_values(

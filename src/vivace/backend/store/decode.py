@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vivace.backend.store.arrange import Distinct, distinct_rows, inverse, numbers_of, order_spans
+from vivace.backend.store.arrange import Distinct, distinct_rows, hashable, inverse, numbers_of, order_spans
 from vivace.backend.store.batch import AttributeLists, Batch
 from vivace.backend.store.flatten import flatten
+from vivace.backend.store.overflow import joined
 from vivace.backend.store.pivot import pivot
 from vivace.backend.store.tables import FIXED, Tables
 
@@ -64,8 +65,7 @@ def arrange(batch: Batch, attribute_columns: int = ATTRIBUTE_COLUMNS) -> Tables:
         for table, position in positions.items()
     }
     tables = {table: _record_batch(table, fixed[table], one.columns) for table, one in pivoted.items()}
-    overflow = pa.Table.from_batches([one.overflow for one in pivoted.values()]).unify_dictionaries().combine_chunks()
-    return Tables(**tables, traces=order.traces, overflow=_only_batch(overflow))
+    return Tables(**tables, traces=order.traces, overflow=joined([one.overflow for one in pivoted.values()]))
 
 
 def _shared(batch: Batch, table: str, references: pa.Array) -> tuple[Distinct, Rows]:
@@ -74,15 +74,9 @@ def _shared(batch: Batch, table: str, references: pa.Array) -> tuple[Distinct, R
     rows = len(lists.offsets) - 1
     used = np.zeros(rows, np.bool_)
     used[references.to_numpy()] = True
-    numbers = [numbers_of(_hashable(column)) for column in batch.columns[table].values()]
+    numbers = [numbers_of(hashable(column)) for column in batch.columns[table].values()]
     distinct = distinct_rows(numbers, lists.offsets, lists.codes, used)
     return distinct, inverse(distinct.kept, rows)
-
-
-def _hashable(column: pa.Array) -> pa.Array:
-    if not pa.types.is_list(column.type):
-        return column
-    return pa.array([repr(value) for value in column.to_pylist()], pa.string())
 
 
 def _children(columns: Columns, span_position: Rows) -> tuple[dict[str, pa.Array], Rows]:
@@ -114,9 +108,5 @@ def _rows(columns: Columns) -> int:
 def _record_batch(table: str, fixed: Columns, attributes: Columns) -> pa.RecordBatch:
     schema = FIXED[table]
     arrays = [fixed[name] for name in schema.names] + list(attributes.values())
-    return pa.RecordBatch.from_arrays(arrays, names=[*schema.names, *attributes])
-
-
-def _only_batch(table: pa.Table) -> pa.RecordBatch:
-    batches = table.to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
+    attribute_fields = [pa.field(name, array.type) for name, array in attributes.items()]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([*schema, *attribute_fields]))

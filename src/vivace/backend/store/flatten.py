@@ -61,7 +61,7 @@ def _resources(resources: pa.StructArray) -> dict[str, pa.Array]:
     return {
         "schema_url": resources.field("schema_url"),
         "dropped_attributes": _null_where_absent(resource, "dropped_attributes"),
-        "entity_refs": resource.field("entity_refs"),
+        "entity_refs": resource.field("entity_refs").cast(pa.list_(pa.binary())),
     }
 
 

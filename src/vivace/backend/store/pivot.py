@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vivace.backend.store.attributes import SIMPLE, Typed, typed
+from vivace.backend.store.attributes import Typed, typed
 from vivace.backend.store.batch import AttributeLists
-from vivace.backend.store.tables import ATTRIBUTE_SCOPE, FIXED, AttributeColumn, Kind
+from vivace.backend.store.overflow import EMPTY_OVERFLOW, joined, overflow_rows
+from vivace.backend.store.tables import ATTRIBUTE_SCOPE, AttributeColumn, Kind
 
 Rows = npt.NDArray[np.int32]
 
@@ -54,20 +55,26 @@ def pivot(table: str, lists: AttributeLists, position: Rows, rows: int, limit: i
 
 
 def _entries(lists: AttributeLists, attributes: Typed, position: Rows) -> _Entries:
-    row = np.repeat(np.arange(len(position), dtype=np.int32), lists.counts)
-    place = attributes.place[lists.codes]
+    row, place = np.repeat(position, lists.counts), attributes.place[lists.codes]
     everything = len(position) == 0 or position.min() >= 0
     if not everything:
-        kept = position[row] >= 0
+        kept = row >= 0
         row, place = row[kept], place[kept]
-    column = attributes.column[place]
-    small = column.astype(np.uint16) if len(attributes.keys) < 1 << 16 else column  # 16 bits are sorted by radix
-    order = np.argsort(small, kind="stable")
-    row, place, column = row[order], place[order], column[order]
+    column = attributes.column.astype(_smallest(len(attributes.keys)))[place]
+    order = np.argsort(column, kind="stable")
+    row, place = row[order], place[order]
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(column, minlength=len(attributes.keys)))])
     first = np.ones(len(row), np.bool_)
-    first[1:] = (row[1:] != row[:-1]) | (column[1:] != column[:-1])
-    bounds = np.searchsorted(column, np.arange(len(attributes.keys) + 1))
-    return _Entries(position[row], place, first, bounds, everything)
+    first[1:] = row[1:] != row[:-1]
+    first[bounds[bounds < len(row)]] = True
+    return _Entries(row, place, first, bounds, everything)
+
+
+def _smallest(count: int) -> type[np.unsignedinteger[Any]]:
+    """The smallest type for so many numbers; up to 16 bits are sorted by radix."""
+    if count <= 1 << 8:
+        return np.uint8
+    return np.uint16 if count <= 1 << 16 else np.uint32
 
 
 def _chosen(attributes: Typed, counts: npt.NDArray[np.intp], limit: int) -> set[int]:
@@ -107,34 +114,18 @@ def compact(column: pa.DictionaryArray) -> pa.DictionaryArray:
 
 
 def _overflow(table: str, attributes: Typed, entries: _Entries, chosen: set[int]) -> pa.RecordBatch:
-    has_column = np.array([number in chosen for number in range(len(attributes.keys))], np.bool_)
-    column = attributes.column[entries.place]
-    outside = np.flatnonzero(~(has_column[column] & entries.first))
-    place = entries.place[outside].tolist()
-    keys = [attributes.keys[number] for number in column[outside].tolist()]
-    values = [_value(attributes, one) for one in place]
-    arrays = {
-        "table": pa.array([table] * len(place), pa.string()).dictionary_encode(),
-        "row": pa.array(entries.row[outside].astype(np.uint32)),
-        "key": pa.array([key for key, _ in keys], pa.string()).dictionary_encode(),
-        "str": _only(Kind.STR, keys, values, pa.string()).dictionary_encode(),
-        **{kind.value: _only(kind, keys, values, FIXED["overflow"].field(kind).type) for kind in SIMPLE[1:]},
-        "any": pa.array([value if isinstance(value, bytes) else None for value in values], pa.binary()),
-    }
-    return pa.RecordBatch.from_pydict(arrays, FIXED["overflow"])
-
-
-def _value(attributes: Typed, place: int) -> object:
-    number = int(attributes.column[place])
-    kind, values = attributes.keys[number][1], attributes.values[number]
-    if values is None:
-        return None
-    if kind in SIMPLE:
-        return values[place - int(attributes.bounds[number])].as_py()
-    return attributes.any_value(place)
-
-
-def _only(
-    kind: Kind, keys: Sequence[tuple[str, Kind | None]], values: Sequence[object], arrow: pa.DataType
-) -> pa.Array:
-    return pa.array([value if key[1] is kind else None for key, value in zip(keys, values, strict=True)], arrow)
+    if len(chosen) == len(attributes.keys) and entries.first.all():
+        return EMPTY_OVERFLOW
+    parts = []
+    for number, (key, kind) in enumerate(attributes.keys):
+        places = slice(entries.bounds[number], entries.bounds[number + 1])
+        outside = ~entries.first[places] if number in chosen else slice(None)
+        row, place = entries.row[places][outside], entries.place[places][outside]
+        if len(row) == 0:
+            continue
+        keys = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(row), np.int32)), pa.array([key]))
+        values = attributes.values[number]
+        taken = None if values is None else values.take(pa.array(place - attributes.bounds[number]))
+        encoded = taken.dictionary_encode() if taken is not None and kind is Kind.STR else taken
+        parts.append(overflow_rows(table, row.astype(np.uint32), keys, kind, encoded))
+    return joined(parts)

@@ -178,7 +178,11 @@ class Tables:
         """Every table with its name."""
         return ((name, self[name]) for name in FIXED)
 
+    def values(self) -> Iterator[pa.RecordBatch]:
+        """Every table, in the order of FIXED."""
+        return (self[name] for name in FIXED)
+
     @property
     def nbytes(self) -> int:
         """Size in memory."""
-        return sum(batch.nbytes for _, batch in self.items())
+        return sum(batch.nbytes for batch in self.values())

@@ -1,0 +1,54 @@
+"""The data folder: where its parts lie, and writing them so that a file is there complete or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class DataFolder:
+    """Paths inside a data folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.log = root / "wal"
+        self.segments = root / "segments"
+        self.blocks = root / "blocks"
+        self.metrics = root / "metrics"
+        self.damaged = root / "damaged"
+        self.manifest = root / "manifest.json"
+        self.addresses = root / "addresses.json"
+        self.lock = root / "lock"
+
+    def create(self) -> None:
+        """Makes the folders that are not there yet."""
+        for folder in (self.root, self.log, self.segments, self.blocks, self.metrics):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def segment(self, identity: str) -> Path:
+        """The file of a segment."""
+        return self.segments / f"{identity}.arrow"
+
+    def block(self, identity: str) -> Path:
+        """The folder of a block."""
+        return self.blocks / identity
+
+
+@contextmanager
+def complete(path: Path) -> Iterator[Path]:
+    """A path to write a file to; it is on disk and at its place once the context ends without an error."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    yield temporary
+    sync(temporary)
+    temporary.rename(path)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file's contents, or a folder's entries, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,78 @@
+"""The manifest: which units are visible, and up to where the log is in them. What it does not name is not there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from vivace.backend.store.folder import complete
+from vivace.backend.store.unit import UnitInfo, UnitKind
+from vivace.errors import TargetError
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LogPosition:
+    """A place in the log: everything before it is in units. Files are numbered from 1."""
+
+    file: int = 0
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The visible units, in the order of their first spans' arrival, and the log position they reach to."""
+
+    log: LogPosition = LogPosition()
+    blocks: LogPosition = LogPosition()
+    """Up to here the log is in blocks; segments hold what is between here and `log`, and nothing else."""
+    units: tuple[UnitInfo, ...] = ()
+
+    def published(self, unit: UnitInfo, log: LogPosition) -> Manifest:
+        """With a new unit that reaches up to a log position."""
+        return replace(self, log=log, units=(*self.units, unit))
+
+    def without_segments(self) -> Manifest:
+        """With blocks alone; what segments held is to be indexed again."""
+        return Manifest(self.blocks, self.blocks, tuple(unit for unit in self.units if unit.kind is UnitKind.BLOCK))
+
+    def replaced(self, old: set[str], new: tuple[UnitInfo, ...]) -> Manifest:
+        """With units in place of those they were made from, at the place of the first of them."""
+        first = next(place for place, unit in enumerate(self.units) if unit.id in old)
+        before = tuple(unit for unit in self.units[:first] if unit.id not in old)
+        after = tuple(unit for unit in self.units[first:] if unit.id not in old)
+        return replace(self, units=(*before, *new, *after))
+
+
+def write_manifest(manifest: Manifest, path: Path) -> None:
+    """Replaces the manifest at once."""
+    document = {
+        "version": VERSION,
+        "wal": asdict(manifest.log),
+        "wal_in_blocks": asdict(manifest.blocks),
+        "units": [asdict(unit) for unit in manifest.units],
+    }
+    with complete(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest, empty when there is none. TargetError when it cannot be understood."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Manifest()
+    except ValueError as error:
+        raise TargetError(
+            f"{path}: not a manifest ({error}); restore it, or start with an empty data folder"
+        ) from error
+    if document.get("version") != VERSION:
+        raise TargetError(
+            f"{path}: version: {document.get('version')!r} is not known to this version of vivace, which knows"
+            f" {VERSION}; use the version that wrote it, or start with an empty data folder"
+        )
+    units = tuple(UnitInfo(**{**unit, "kind": UnitKind(unit["kind"])}) for unit in document["units"])
+    return Manifest(LogPosition(**document["wal"]), LogPosition(**document["wal_in_blocks"]), units)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.backend.store.rebuild import sent_spans, stored_spans
+from tests.backend.store.sample import request
+from tests.backend.store.strategies import REQUESTS
+
+from vivace.backend.store import block
+from vivace.backend.store.block import BlockSource, write_block
+from vivace.backend.store.decode import decode
+
+
+@given(st.lists(REQUESTS, max_size=2))
+@settings(max_examples=40, deadline=None)
+def test_a_block_holds_what_was_written(tmp_path_factory: pytest.TempPathFactory, requests: list[bytes]) -> None:
+    folder = tmp_path_factory.mktemp("blocks") / "one"
+    write_block(decode(requests), folder)
+    assert stored_spans(BlockSource(folder).tables()) == sent_spans(requests)
+
+
+def test_columns_and_rows_of_several_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "ROW_GROUP", 7)
+    tables = decode([request(1, traces=5)])
+    size = write_block(tables, tmp_path / "one")
+    assert size == sum(path.stat().st_size for path in (tmp_path / "one").iterdir())
+    source = BlockSource(tmp_path / "one")
+    assert source.names("spans") == tables.spans.schema.names
+    assert source.rows("spans") == 25
+    for name in source.names("spans"):
+        assert source.column("spans", name).to_pylist() == tables.spans.column(name).to_pylist()
+    for first, count in ((0, 25), (6, 2), (7, 7), (24, 1), (0, 0)):
+        assert source.slice("spans", first, count).to_pylist() == tables.spans.slice(first, count).to_pylist()
+
+
+def test_a_block_of_the_same_name_that_was_not_finished_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "one.tmp").mkdir()
+    (tmp_path / "one.tmp" / "spans.parquet").write_bytes(b"torn")
+    write_block(decode([request(1)]), tmp_path / "one")
+    assert [left.name for left in tmp_path.iterdir()] == ["one"]
+
+
+def test_damage_is_noticed_when_it_is_read(tmp_path: Path) -> None:
+    write_block(decode([request(1)]), tmp_path / "one")
+    path = tmp_path / "one" / "spans.parquet"
+    column = pq.read_metadata(path).row_group(0).column(1)
+    contents = bytearray(path.read_bytes())
+    contents[column.data_page_offset + column.total_compressed_size - 1] ^= 0xFF
+    path.write_bytes(contents)
+    with pytest.raises(OSError, match="CRC"):
+        BlockSource(tmp_path / "one").tables()
