@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from vivace.backend.query.catalogue import Visible
 from vivace.backend.query.conditions import Conditions, conditions
 from vivace.backend.query.expression import Evaluation
 from vivace.backend.query.pipeline import spansets
@@ -43,17 +44,17 @@ class _Found:
     sets: Spansets
 
 
-def search(views: Iterable[View], request: SearchRequest) -> list[Json]:
-    """The traces of an answer. Every trace must be whole in one of the views."""
+def search(views: Iterable[Visible], request: SearchRequest, check: Callable[[], None] = lambda: None) -> list[Json]:
+    """The traces of an answer, from views in which every trace is whole. `check` may raise to end a search early."""
     asked = conditions(request.pipeline)
     found: list[_Found] = []
-    for view in sorted(views, key=lambda view: -view.unit.info.end_ns):
-        if len(found) >= request.limit and view.unit.info.end_ns < -found[-1].order[0]:
+    for visible in sorted(views, key=lambda visible: -visible.view.unit.info.end_ns):
+        if len(found) >= request.limit and visible.view.unit.info.end_ns < -found[-1].order[0]:
             break
-        if not _overlaps(view, request):
-            continue
-        sets = matched(view, request.pipeline, asked)
-        found = sorted([*found, *_newest(view, sets, request)], key=lambda one: one.order)[: request.limit]
+        if overlaps(visible.view, request.start_ns, request.end_ns):
+            check()
+            newest = _newest(visible, matched(visible.view, request.pipeline, asked), request)
+            found = sorted([*found, *newest], key=lambda one: one.order)[: request.limit]
     return [_trace(one, request, asked) for one in found]
 
 
@@ -64,14 +65,17 @@ def matched(view: View, pipeline: Pipeline, asked: Conditions) -> Spansets:
     )
 
 
-def _overlaps(view: View, request: SearchRequest) -> bool:
-    after = request.end_ns is not None and view.unit.info.start_ns > request.end_ns
-    before = request.start_ns is not None and view.unit.info.end_ns < request.start_ns
+def overlaps(view: View, start_ns: int | None, end_ns: int | None) -> bool:
+    """Whether a unit may hold anything of a window; None is open."""
+    after = end_ns is not None and view.unit.info.start_ns > end_ns
+    before = start_ns is not None and view.unit.info.end_ns < start_ns
     return not (after or before)
 
 
-def _newest(view: View, sets: Spansets, request: SearchRequest) -> list[_Found]:
-    traces = np.unique(sets.trace)
+def _newest(visible: Visible, sets: Spansets, request: SearchRequest) -> list[_Found]:
+    view, traces = visible.view, np.unique(sets.trace)
+    if visible.hidden is not None:
+        traces = traces[~visible.hidden[traces]]
     of = summary(view)
     start, end = of.start[traces], of.end[traces]
     inside = np.ones(len(traces), np.bool_)

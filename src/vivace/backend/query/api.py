@@ -1,0 +1,173 @@
+"""Tempo's HTTP query API: requests in, JSON, protobuf or plain-text errors out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from vivace import __version__
+from vivace.backend.query.exposition import Metrics
+from vivace.backend.query.otlp_json import json_of
+from vivace.backend.query.parameters import search_parameters, search_window, trace_id
+from vivace.backend.query.querier import Check, Querier
+from vivace.backend.query.shown import Json
+from vivace.backend.query.workers import Abandoned, Overloaded, Workers
+from vivace.errors import QueryError, VivaceError
+
+PROTOBUF: Final = "application/protobuf"
+COMPATIBLE: Final = "3.1.0"
+"""The version of Tempo whose API this is; clients choose features by it."""
+ABANDONED: Final = 499
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Api:
+    """The routes, over a querier and the threads that it works in."""
+
+    def __init__(self, querier: Querier, metrics_folder: Path, ready: Callable[[], bool]) -> None:
+        self._querier = querier
+        self._metrics_folder = metrics_folder
+        self._ready = ready
+        self._workers = Workers()
+        self._metrics = Metrics()
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                self._route("/api/search", "api_search", self._search),
+                self._route("/api/traces/{trace_id}", "api_traces_traceid", self._trace),
+                self._route("/api/v2/traces/{trace_id}", "api_v2_traces_traceid", self._trace_v2),
+                self._route("/api/echo", "api_echo", _echo),
+                self._route("/api/status/buildinfo", "api_status_buildinfo", _build_info),
+                self._route("/status/version", "status_version", _version),
+                self._route("/ready", "ready", self._readiness),
+                self._route("/metrics", "metrics", self._exposition),
+            ],
+            middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
+            exception_handlers={HTTPException: _refused},
+        )
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._workers.close()
+
+    def _route(self, path: str, name: str, handler: Handler) -> Route:
+        async def observed(request: Request) -> Response:
+            started = time.perf_counter()
+            response = await _answered(request, handler)
+            self._metrics.observe(request.method, name, response.status_code, time.perf_counter() - started)
+            return response
+
+        return Route(path, observed, methods=["GET", "POST"], name=name)
+
+    async def _search(self, request: Request) -> Response:
+        parameters = search_parameters(request.query_params)
+        return await self._json(request, lambda check: self._querier.search(parameters, check))
+
+    async def _trace(self, request: Request) -> Response:
+        trace = await self._found(request)
+        if not trace.resource_spans:
+            return Response(status_code=404)
+        if PROTOBUF in request.headers.get("accept", ""):
+            return Response(trace.SerializeToString(), media_type=PROTOBUF)
+        return _json({"batches": json_of(trace)["resourceSpans"]})
+
+    async def _trace_v2(self, request: Request) -> Response:
+        trace = await self._found(request)
+        if PROTOBUF in request.headers.get("accept", ""):
+            data = trace.SerializeToString()
+            return Response(b"\x0a" + _varint(len(data)) + data, media_type=PROTOBUF)
+        return _json({"trace": json_of(trace), "metrics": {}})
+
+    async def _found(self, request: Request) -> TracesData:
+        identity = trace_id(request.path_params["trace_id"])
+        search_window(request.query_params)
+        return await self._workers.run(request, lambda _: self._querier.trace(identity))
+
+    async def _json(self, request: Request, work: Callable[[Check], Json]) -> Response:
+        body = await self._workers.run(request, lambda check: _dumped(work(check)))
+        return Response(body, media_type="application/json")
+
+    async def _readiness(self, request: Request) -> Response:
+        ready = await self._workers.run(request, lambda _: self._able())
+        return PlainTextResponse("ready\n") if ready else PlainTextResponse("not ready\n", 503)
+
+    def _able(self) -> bool:
+        try:
+            self._querier.refresh()
+        except (OSError, VivaceError):
+            return False
+        return self._ready()
+
+    async def _exposition(self, request: Request) -> Response:
+        text = await self._workers.run(request, lambda _: self._metrics.text(self._metrics_folder))
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _answered(request: Request, handler: Handler) -> Response:
+    """The handler's response, or the plain text of what is wrong."""
+    try:
+        return await handler(request)
+    except QueryError as error:
+        return PlainTextResponse(str(error), 400)
+    except Overloaded:
+        return PlainTextResponse("job queue full", 429)
+    except Abandoned:
+        return PlainTextResponse("the client has gone", ABANDONED)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    return PlainTextResponse("404 page not found" if error.status_code == 404 else error.detail, error.status_code)
+
+
+async def _echo(_: Request) -> Response:
+    return PlainTextResponse("echo\n")
+
+
+async def _version(_: Request) -> Response:
+    return PlainTextResponse(f"vivace, version {__version__} (compatible with tempo {COMPATIBLE})\n")
+
+
+async def _build_info(_: Request) -> Response:
+    return _json(
+        {
+            "version": COMPATIBLE,
+            "revision": f"vivace-{__version__}",
+            "branch": "",
+            "buildUser": "",
+            "buildDate": "",
+            "goVersion": "",
+        }
+    )
+
+
+def _json(document: Mapping[str, object]) -> Response:
+    return Response(_dumped(document), media_type="application/json")
+
+
+def _dumped(document: Mapping[str, object]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _varint(number: int) -> bytes:
+    found = bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    found.append(number)
+    return bytes(found)

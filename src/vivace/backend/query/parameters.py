@@ -1,0 +1,134 @@
+"""Parameters of HTTP requests, checked as Tempo checks them; every message is the text of a 400."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from vivace.errors import QueryError
+from vivace.traceql import literals
+
+MAX_LIMIT: Final = 262_144
+MAX_SPANS: Final = 100
+DEFAULT_LIMIT: Final = 20
+DEFAULT_SPANS: Final = 3
+SECOND: Final = 1_000_000_000
+
+_HEXADECIMAL: Final = re.compile(r"[0-9a-fA-F]*")
+_TAG: Final = re.compile(r"""\s*([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)""")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Unix nanoseconds; None is open."""
+
+    start_ns: int | None = None
+    end_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameters:
+    """What GET /api/search asks for: a query, or tags and durations."""
+
+    query: str
+    tags: Mapping[str, str]
+    shortest_ns: int
+    longest_ns: int
+    limit: int
+    spans: int
+    window: Window
+
+
+def search_parameters(given: Mapping[str, str]) -> SearchParameters:
+    """The parameters of a search. QueryError when one of them is wrong."""
+    query, tags = given.get("q", ""), given.get("tags", "")
+    if query and tags:
+        raise QueryError("invalid request: can't specify tags and q in the same query")
+    shortest, longest = (_duration(given, name) for name in ("minDuration", "maxDuration"))
+    if longest and longest <= shortest:
+        raise QueryError("invalid maxDuration: must be greater than minDuration")
+    return SearchParameters(query, _tags(tags), shortest, longest, _limit(given), _spans(given), search_window(given))
+
+
+def search_window(given: Mapping[str, str]) -> Window:
+    """`start` and `end` in whole Unix seconds, both or neither."""
+    start, end = (_unsigned(given, name) for name in ("start", "end"))
+    if start is None and end is None:
+        return Window()
+    if start is None or end is None:
+        raise QueryError("error parsing date range: only one of start and end provided: must provide both or neither")
+    if end <= start:
+        raise QueryError(f"http parameter start must be before end. received start={start} end={end}")
+    return Window(start * SECOND, end * SECOND)
+
+
+def trace_id(text: str) -> int:
+    """The number that a trace ID in hexadecimal stands for; short ones are filled with zeros on the left."""
+    digits = _HEXADECIMAL.match(text)
+    position = digits.end() if digits else 0
+    if position < len(text):
+        wrong = f"invalid character '{text[position]}' at position {position + 1}"
+        raise QueryError(f"trace IDs can only contain hex characters: {wrong}")
+    if len(text.lstrip("0")) > 32:
+        raise QueryError("trace IDs can't be larger than 128 bits")
+    return int(text or "0", 16)
+
+
+def whole_number(text: str, name: str) -> int:
+    """A parameter that is a number without sign or fraction."""
+    if not text.isascii() or not text.isdigit():
+        raise QueryError(f'invalid {name}: strconv.ParseUint: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def _unsigned(given: Mapping[str, str], name: str) -> int | None:
+    text = given.get(name)
+    if not text:
+        return None
+    return whole_number(text, name) or None
+
+
+def _limit(given: Mapping[str, str]) -> int:
+    if not given.get("limit"):
+        return DEFAULT_LIMIT
+    limit = whole_number(given["limit"], "limit")
+    if limit <= 0:
+        raise QueryError("invalid limit: must be a positive number")
+    if limit > MAX_LIMIT:
+        raise QueryError(f"limit {limit} exceeds max limit {MAX_LIMIT}")
+    return limit
+
+
+def _spans(given: Mapping[str, str]) -> int:
+    if not given.get("spss"):
+        return DEFAULT_SPANS
+    spans = whole_number(given["spss"], "spss")
+    if spans > MAX_SPANS:
+        raise QueryError(f"spans per span set exceeds {MAX_SPANS}. received {spans}")
+    return spans or MAX_SPANS
+
+
+def _duration(given: Mapping[str, str], name: str) -> int:
+    text = given.get(name)
+    if not text:
+        return 0
+    try:
+        return literals.duration(text)
+    except ValueError:
+        raise QueryError(f'invalid {name}: time: invalid duration "{text}"') from None
+
+
+def _tags(text: str) -> Mapping[str, str]:
+    """Pairs in logfmt: `key=value`, `key="value with spaces"`."""
+    found: dict[str, str] = {}
+    position = 0
+    while text[position:].strip():
+        pair = _TAG.match(text, position)
+        if pair is None:
+            raise QueryError(f"invalid tags: unexpected text at position {position + 1}: {text[position:].strip()}")
+        value = pair[2]
+        found[pair[1]] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+        position = pair.end()
+    return found
