@@ -37,11 +37,17 @@ def query_group(queries: pl.DataFrame, seconds: float, vus_max: int | None = Non
         failed=outcomes.get("failed", 0),
         late=late_count(queries, vus_max),
         queries_per_s=outcomes.get("succeeded", 0) / seconds,
+        traces=_traces(queries),
         response_ms=latency(sent.select(RESPONSE).to_series()),
         service_ms=latency(sent.select(SERVICE).to_series()),
         late_ms=latency(sent.select(LATE).to_series()),
         failures=_failures(queries),
     )
+
+
+def _traces(queries: pl.DataFrame) -> int | None:
+    found = queries.filter(pl.col("outcome") == "succeeded")["traces"].drop_nulls()
+    return None if found.is_empty() else int(found.cast(pl.Int64).sum())
 
 
 def _groups(queries: pl.DataFrame, column: str, seconds: float) -> dict[str, QueryGroup]:

@@ -84,6 +84,8 @@ class QueryGroup(Part):
     """As IngestFigures.late_requests."""
     queries_per_s: float
     """Succeeded."""
+    traces: int | None = None
+    """Found by those that succeeded."""
     response_ms: Latency | None = None
     service_ms: Latency | None = None
     late_ms: Latency | None = None
