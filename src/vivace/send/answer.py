@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
+from urllib.parse import unquote
 
-import grpc
-
+from vivace.send.http2.frames import Code
+from vivace.send.http2.headers import Field
 from vivace.send.protocol import read_partial_success
 
 LONGEST_MESSAGE: Final = 300
+MESSAGE_PREFIX: Final = 5
 
-NEVER_SENT: Final = ("failed to connect", "errors resolving", "DNS resolution failed")
-"""How gRPC's own words begin when there was no connection to send on."""
-CONNECTION_LOST: Final = (
-    "Stream removed",
-    "Socket closed",
-    "RST_STREAM",
-    "GOAWAY",
-    "recvmsg:",
-    "sendmsg:",
-    "Connection reset",
-    "Broken pipe",
-    "keepalive",
-    "Cancelling all calls",
-    "http2 header with status",
+STATUSES: Final = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
 )
-"""gRPC's own words, not the target's, when an answer will never come: what was sent may have been stored."""
+"""gRPC's, by number."""
+GIVEN_UP: Final = ("CANCELLED", "DEADLINE_EXCEEDED")
+"""The target says these when it stopped in the middle."""
+SERVER_GONE: Final = "Cancelling all calls"
+"""What gRPC servers say for the application when they end in the middle of a call."""
 
 
 class Outcome(StrEnum):
@@ -50,29 +61,61 @@ class Answer:
     """Items of an acknowledged request that a partial success refused."""
 
 
-ACKNOWLEDGED: Final = Answer(Outcome.ACKNOWLEDGED, "OK")
+@lru_cache(maxsize=256)
+def response_answer(headers: tuple[Field, ...], body: bytes) -> Answer:
+    """The answer in a gRPC response: its headers and trailers, and its data. Nearly all are alike, hence the cache."""
+    fields = dict(headers)
+    http = fields.get(b":status", b"").decode("ascii", "replace")
+    code = fields.get(b"grpc-status")
+    if code is None:
+        return _answer_without_grpc(http)
+    status = STATUSES[int(code)] if code.isdigit() and int(code) < len(STATUSES) else "UNKNOWN"
+    message = unquote(fields.get(b"grpc-message", b"").decode("utf-8", "replace"))
+    if status == "OK":
+        return _success(body)
+    interrupted = status in GIVEN_UP or message == SERVER_GONE
+    return _answer(Outcome.UNKNOWN if interrupted else Outcome.FAILED, status, message)
 
 
-def answer_of(response: bytes) -> Answer:
-    """The answer in a response with status OK; unknown when nobody can read it."""
-    if not response:
-        return ACKNOWLEDGED
+def reset_answer(code: int, delivered: bool) -> Answer:
+    """The target broke the call off; `delivered`: after all of the request was written."""
+    if code == Code.REFUSED_STREAM:
+        return _answer(Outcome.FAILED, "UNAVAILABLE", "the target did not look at it")
+    return _lost("INTERNAL", f"broken off by the target with code {code}", delivered)
+
+
+def lost_answer(why: str, delivered: bool) -> Answer:
+    """There is no connection, or none any more."""
+    return _lost("UNAVAILABLE", why, delivered)
+
+
+def timeout_answer(seconds: float, delivered: bool) -> Answer:
+    """The target took too long."""
+    return _lost("DEADLINE_EXCEEDED", f"no answer within {seconds:g} s", delivered)
+
+
+def _lost(status: str, why: str, delivered: bool) -> Answer:
+    """Without its end a request cannot have been stored; with it, it may have been."""
+    if delivered:
+        return _answer(Outcome.UNKNOWN, status, why)
+    return _answer(Outcome.FAILED, status, f"{why}, before all was sent")
+
+
+def _answer_without_grpc(http: str) -> Answer:
+    """From a proxy, or a server that does not speak gRPC; a gateway's error says nothing of what is behind it."""
+    refused = http.startswith("4")
+    return _answer(Outcome.FAILED if refused else Outcome.UNKNOWN, f"HTTP {http}", "the answer has no gRPC status")
+
+
+def _success(body: bytes) -> Answer:
     try:
-        rejected, message = read_partial_success(response)
+        if body[:1] > b"\0":
+            raise ValueError("the answer is compressed, which nobody asked for")
+        rejected, message = read_partial_success(body[MESSAGE_PREFIX:])
     except ValueError as error:
-        return Answer(Outcome.UNKNOWN, "OK", str(error))
-    return Answer(Outcome.ACKNOWLEDGED, "OK", message[:LONGEST_MESSAGE] or None, rejected)
+        return _answer(Outcome.UNKNOWN, "OK", str(error))
+    return _answer(Outcome.ACKNOWLEDGED, "OK", message, rejected)
 
 
-def answer_of_error(code: grpc.StatusCode, details: str | None) -> Answer:
-    """Failed when the target refused or was never reached; unknown when the request may have been stored."""
-    message = details or ""
-    if message.startswith(NEVER_SENT):
-        outcome = Outcome.FAILED
-    elif code in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED} or any(
-        words in message for words in CONNECTION_LOST
-    ):
-        outcome = Outcome.UNKNOWN
-    else:
-        outcome = Outcome.FAILED
-    return Answer(outcome, code.name, message[:LONGEST_MESSAGE] or None)
+def _answer(outcome: Outcome, status: str, message: str, rejected: int = 0) -> Answer:
+    return Answer(outcome, status, message[:LONGEST_MESSAGE] or None, rejected)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from typing import Final, NamedTuple
+from typing import Final
 
 from vivace.ledger import LedgerWriter
 from vivace.send.answer import Answer, Outcome
 from vivace.send.board import Acknowledged, Board, Count
 from vivace.send.clock import Clock
+from vivace.send.request import InFlight
 from vivace.telemetry.template import Template
 
 ENDED_ITEMS: Final = {
@@ -16,17 +17,6 @@ ENDED_ITEMS: Final = {
     Outcome.FAILED: Count.FAILED_ITEMS,
     Outcome.UNKNOWN: Count.UNKNOWN_ITEMS,
 }
-
-
-class InFlight(NamedTuple):
-    """A request that was started; all times are Unix nanoseconds."""
-
-    number: int
-    due_ns: int
-    started_ns: int
-    t0_ns: int
-    place: int
-    """In the journal."""
 
 
 class Book:
@@ -40,7 +30,6 @@ class Book:
         self._worker = worker
         self._items: list[int] = template.requests.items.tolist()
         self._bytes: list[int] = (template.requests.stop - template.requests.start).tolist()
-        self._in_flight: dict[int, InFlight] = {}
         self._draw = random.Random(worker)  # noqa: S311 - which request is probed is no secret
         self._sample: Acknowledged | None = None
         self._sampled_from = 0
@@ -64,9 +53,7 @@ class Book:
         self._counts[Count.SENT_ITEMS] += self._items[request]
         self._counts[Count.SENT_BYTES] += self._bytes[request]
         self._counts[Count.IN_FLIGHT] += 1
-        in_flight = InFlight(number, due_ns, started_ns, t0_ns, place)
-        self._in_flight[place] = in_flight
-        return in_flight
+        return InFlight(number, due_ns, started_ns, t0_ns, place)
 
     def ended(self, sent: InFlight, ended_ns: int, answer: Answer) -> None:
         """Has its answer, or will have none."""
@@ -74,7 +61,6 @@ class Book:
         items = self._items[request]
         rejected = min(answer.rejected, items)
         self._board.journal.end(sent.place, ended_ns, answer.outcome, rejected)
-        del self._in_flight[sent.place]
         self._counts[ENDED_ITEMS[answer.outcome]] += items - rejected
         self._counts[Count.REJECTED_ITEMS] += rejected
         self._counts[Count.IN_FLIGHT] -= 1
@@ -82,11 +68,6 @@ class Book:
         if answer.outcome is Outcome.ACKNOWLEDGED and not rejected:
             self._offer_sample(Acknowledged(sent.number, request, sent.t0_ns, ended_ns))
         self._write(sent.number, sent.due_ns, (sent.started_ns, ended_ns, sent.t0_ns), answer)
-
-    def give_up(self, now_ns: int) -> None:
-        """What is still in flight will have no answer."""
-        for sent in list(self._in_flight.values()):
-            self.ended(sent, now_ns, Answer(Outcome.UNKNOWN, "", "no answer, not even a timeout"))
 
     def save(self) -> None:
         """Hands the rows so far to the operating system."""

@@ -17,7 +17,7 @@ from vivace.send.progress import SendProgress, progress_of
 from vivace.send.recover import journal_rows, never_offered_rows
 from vivace.send.settings import SendSettings
 from vivace.send.shared import shared_words, words_of
-from vivace.send.worker import GRACE_SECONDS, work
+from vivace.send.worker import work
 from vivace.telemetry.template import Template
 
 READY_NS: Final = 60_000_000_000
@@ -134,7 +134,7 @@ class Replay:
     def _wait_for_workers(self) -> None:
         """Until all have ended; those that should have and did not are killed."""
         while any(process.is_alive() for process in self._processes):
-            if self._clock.now_ns() > self._end_ns() + _ns(self._settings.timeout_s + GRACE_SECONDS) + PATIENCE_NS:
+            if self._clock.now_ns() > self._end_ns() + _ns(self._settings.timeout_s) + PATIENCE_NS:
                 for process in self._processes:
                     process.kill()
             sleep(0.01)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGINT
 from signal import signal as on_signal
 from time import sleep
 from typing import Final, NamedTuple
 
 from vivace.ledger import SENDS, LedgerWriter
-from vivace.send.answer import Answer
 from vivace.send.board import Board, Count
-from vivace.send.book import Book, InFlight
+from vivace.send.book import Book
 from vivace.send.clock import Clock
 from vivace.send.dues import worker_dues
 from vivace.send.export import Exporter, GrpcExporter
@@ -26,11 +23,9 @@ from vivace.telemetry.patch import Patcher
 from vivace.telemetry.template import Template
 
 CONNECT_SECONDS: Final = 2.0
-GRACE_SECONDS: Final = 2.0
-"""Beyond the timeout, until a request in flight is given up."""
+REST_SECONDS: Final = 0.01
+"""Until the next request when the last failed at once, so that an absent target is not answered with a flood."""
 TICK_NS: Final = 500_000_000
-SWITCH_SECONDS: Final = 0.0005
-"""How long one thread may keep another waiting: a hundredth of Python's default, for the sake of true times."""
 LATE_NS: Final = 100_000_000
 
 
@@ -44,7 +39,6 @@ class Patched(NamedTuple):
 def work(settings: SendSettings, worker: int, anchor_ns: int, shared: SharedWords, part: Path) -> None:
     """What runs in a worker's process. The parent decides what Ctrl-C means."""
     on_signal(SIGINT, SIG_IGN)
-    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with LedgerWriter(part, SENDS) as ledger:
             Worker(settings, worker, Clock(anchor_ns), Board(words_of(shared)), ledger).run()
@@ -65,7 +59,6 @@ class Worker:
         self._patcher = Patcher(template, settings.seed)
         self._span_ns: list[int] = template.requests.span_ns.tolist()
         self._vus = VirtualUsers(*settings.share_of_vus(worker))
-        self._finished: SimpleQueue[tuple[InFlight, int, Answer]] = SimpleQueue()
         self._exporter: Exporter = GrpcExporter(
             settings.endpoint, template.signal, settings.timeout_s, settings.headers
         )
@@ -113,13 +106,13 @@ class Worker:
         while not self._stopped():
             patched = self._patch(number, 0)
             while not self._vus.free():
-                self._collect(1.0)
+                self._settle(1.0)
             now_ns = self._clock.now_ns()
             if now_ns >= end_ns:
                 return
             self._vus.take()
             self._send(number, None, patched)
-            self._collect_finished()
+            self._settle(0 if self._vus.busy else REST_SECONDS)
             number += self._settings.workers
 
     def _patch(self, number: int, due_ns: int) -> Patched:
@@ -131,7 +124,7 @@ class Worker:
         started_ns = self._clock.now_ns()
         sent = self._book.started(number, started_ns if due_ns is None else due_ns, started_ns, patched.t0_ns)
         self._counts[Count.VUS] = self._vus.count
-        self._exporter.export(patched.payload, partial(self._finish, sent))
+        self._exporter.export(patched.payload, sent)
 
     def _drop(self, number: int, due_ns: int) -> None:
         late_ns = self._clock.now_ns() - due_ns
@@ -141,44 +134,27 @@ class Worker:
     def _wait_until(self, due_ns: int) -> bool:
         """Settles what ends until then; False when there is to be no more sending."""
         while not self._stopped():
-            self._collect_finished()
             remaining_ns = due_ns - self._clock.now_ns()
+            self._settle(max(0, remaining_ns) / 1e9)
             if remaining_ns <= 0:
                 return True
-            self._collect(remaining_ns / 1e9)
         return False
 
     def _drain(self) -> None:
-        give_up_ns = self._clock.now_ns() + round((self._settings.timeout_s + GRACE_SECONDS) * 1e9)
-        while self._vus.busy and self._clock.now_ns() < give_up_ns:
-            self._collect(1.0)
+        """Whatever is in flight ends within the timeout."""
+        while self._vus.busy:
+            self._settle(1.0)
         self._exporter.close()
-        self._collect_finished()
-        self._book.give_up(self._clock.now_ns())
         self._book.show_sample()
         self._book.show_clock_step(self._clock)
         self._book.save()
 
-    def _finish(self, sent: InFlight, ended_ns: int, answer: Answer) -> None:
-        """Called by the exporter, in a thread of its own."""
-        self._finished.put((sent, ended_ns + self._clock.anchor_ns, answer))
-
-    def _collect(self, seconds: float) -> None:
-        """Settles the next request that ends, waiting for it so long at most (or until the next tick)."""
+    def _settle(self, seconds: float) -> None:
+        """Books what ends, waiting for the first of it so long at most (or until the next tick)."""
         self._tick()
-        try:
-            self._settle(*self._finished.get(timeout=min(seconds, TICK_NS / 1e9)))
-        except Empty:
-            return
-
-    def _collect_finished(self) -> None:
-        self._tick()
-        for _ in range(self._finished.qsize()):
-            self._settle(*self._finished.get())
-
-    def _settle(self, sent: InFlight, ended_ns: int, answer: Answer) -> None:
-        self._vus.give_back()
-        self._book.ended(sent, ended_ns, answer)
+        for ended in self._exporter.wait(min(seconds, TICK_NS / 1e9)):
+            self._vus.give_back()
+            self._book.ended(ended.request, ended.ended_ns + self._clock.anchor_ns, ended.answer)
 
     def _stopped(self) -> bool:
         return bool(self._counts[Count.STOP]) or self._orphaned
