@@ -1,91 +1,134 @@
-"""Writes templates: traces of a profile as OTLP bytes without present times, with their index and their metadata."""
+"""Writes templates: the traces of a profile as OTLP bytes, their index, and a file that describes them."""
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
-from enum import StrEnum
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, TracesData
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
-from vivace.telemetry.slots import marked_words
-from vivace.telemetry.template import Template
+from vivace.errors import OutputError
+from vivace.profile.model import TraceProfile
+from vivace.telemetry.index import create_index
+from vivace.telemetry.patch import sent_request
+from vivace.telemetry.template import EPOCH_NS, Template
+from vivace.telemetry.topology import shop
+from vivace.telemetry.traces import TraceSource
+
+BATCH_SPANS: Final = 65_536
+"""Spans that are made at once: many enough for NumPy, few enough for memory."""
 
 
-class TraceProfile(StrEnum):
-    """How many spans a trace has."""
+SOME_TIME_NS: Final = 1_800_000_000 * EPOCH_NS
 
-    SMALL = "small"
-    MEDIUM = "medium"
-    LARGE = "large"
-    XLARGE = "xlarge"
-
-
-SPANS = {
-    TraceProfile.SMALL: (8, 15),
-    TraceProfile.MEDIUM: (25, 40),
-    TraceProfile.LARGE: (50, 80),
-    TraceProfile.XLARGE: (100, 150),
+SPANS: Final[dict[TraceProfile, tuple[int, int]]] = {
+    "small": (8, 15),
+    "medium": (25, 40),
+    "large": (50, 80),
+    "xlarge": (100, 150),
 }
+"""Fewest and most spans of a trace."""
 
 
-@dataclass(frozen=True, slots=True)
-class TraceSettings:
-    profile: TraceProfile
-    traces: int
-    traces_per_request: int
-    seed: int = 1
+class TraceSettings(BaseModel):
+    """What to generate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: TraceProfile = "medium"
+    traces: int = Field(default=2000, ge=1, le=20_000_000)
+    traces_per_request: int = Field(default=20, ge=1, le=10_000)
+    seed: int = Field(default=1, ge=0, lt=1 << 64)
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    path: Path
+    """What was generated; written beside the template as YAML."""
+
+    template: str
+    signal: str
+    profile: str
+    seed: int
+    traces: int
     spans: int
+    requests: int
+    bytes: int
+    bytes_per_span: float
+    gzip_ratio: float
+    """Size of a request as sent, over its size compressed with gzip."""
+    sender_memory_bytes: int
+    """What each sender maps: the template and its index."""
+    services: list[str]
 
 
 def generate_traces(settings: TraceSettings, prefix: Path) -> Metadata:
-    draw = random.Random(settings.seed)
-    low, high = SPANS[settings.profile]
-    services = [f"service-{n}" for n in range(12)]
-    out = bytearray()
-    total = 0
-    groups = range(0, settings.traces, settings.traces_per_request)
-    for group, first in enumerate(groups):
-        count = min(settings.traces_per_request, settings.traces - first)
-        sizes = [draw.randint(low, high) for _ in range(count)]
-        by_service: dict[str, list[Span]] = {}
-        slot = 2 * count
-        for trace, size in enumerate(sizes):
-            trace_id = marked_words(group, [2 * trace, 2 * trace + 1]).tobytes()
-            start, ids = 10**9 + draw.randrange(10**8) * (trace > 0), []
-            for n in range(size):
-                ids.append(marked_words(group, slot).tobytes())
-                slot += 1
-                span = Span(
-                    trace_id=trace_id,
-                    span_id=ids[-1],
-                    name=f"operation-{draw.randrange(50)}",
-                    kind=1 + n % 5,
-                    start_time_unix_nano=start + n * 10**6,
-                    end_time_unix_nano=start + (2 * size - n) * 10**6,
-                    parent_span_id=ids[draw.randrange(n)] if n else b"",
-                )
-                for key in ("http.request.method", "http.route", "url.path", "server.address"):
-                    span.attributes.append(
-                        KeyValue(key=key, value=AnyValue(string_value=f"value-{draw.getrandbits(64):x}"))
-                    )
-                span.attributes.append(
-                    KeyValue(key="http.response.status_code", value=AnyValue(int_value=draw.choice([200, 500])))
-                )
-                by_service.setdefault(draw.choice(services), []).append(span)
-                total += 1
-        for service, spans in sorted(by_service.items()):
-            entry = ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])
-            entry.resource.attributes.append(KeyValue(key="service.name", value=AnyValue(string_value=service)))
-            out += TracesData(resource_spans=[entry]).SerializeToString()
-    path = prefix.with_name(prefix.name + "-traces.pb")
-    path.write_bytes(out)
-    Template.open(path)
-    return Metadata(path, total)
+    """Writes `<prefix>-traces.pb`, its index and `<prefix>-metadata.yaml`; each appears whole or not at all.
+
+    Raises OutputError when the folder cannot be written.
+    """
+    path = prefix.with_name(f"{prefix.name}-traces.pb")
+    topology = shop()
+    source = TraceSource(topology, settings.seed)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, _batches(source, settings))
+        template = create_index(path)
+        metadata = _describe(template, path, settings, list(topology.services))
+        text = yaml.safe_dump(asdict(metadata), sort_keys=False)
+        _write(prefix.with_name(f"{prefix.name}-metadata.yaml"), [text.encode()])
+    except OSError as error:
+        where = error.filename or path
+        raise OutputError(
+            f"{where}: cannot be written: {error.strerror}; choose another folder or make room"
+        ) from error
+    return metadata
+
+
+def _batches(source: TraceSource, settings: TraceSettings) -> Iterator[bytes]:
+    """All requests, a batch of them at a time."""
+    spans = SPANS[settings.profile]
+    whole, rest = divmod(settings.traces, settings.traces_per_request)
+    traces = np.array([settings.traces_per_request] * whole + [rest] * (rest > 0))
+    step = max(1, BATCH_SPANS // (settings.traces_per_request * sum(spans) // 2))
+    for first in range(0, traces.size, step):
+        yield source.requests(first, traces[first : first + step], spans)
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> None:
+    """Writes a file that appears when it is complete. Raises OSError."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _describe(template: Template, path: Path, settings: TraceSettings, services: list[str]) -> Metadata:
+    spans = int(template.requests.items.sum())
+    sent = sent_request(template, settings.seed, 0, t0_ns=SOME_TIME_NS)
+    return Metadata(
+        template=path.name,
+        signal=template.signal.value,
+        profile=settings.profile,
+        seed=settings.seed,
+        traces=int(template.requests.traces.sum()),
+        spans=spans,
+        requests=len(template),
+        bytes=template.payload.size,
+        bytes_per_span=round(template.payload.size / spans, 1),
+        gzip_ratio=round(len(sent) / len(zlib.compress(sent)), 2),
+        sender_memory_bytes=template.bytes_in_memory,
+        services=services,
+    )

@@ -19,7 +19,8 @@ STREAM: Final = 0x7669_7661_6365_0001
 
 def group_words(seed: int, replay: int, group: int, words: int) -> npt.NDArray[np.uint64]:
     """The random words of a group in the given replay of the template; their little-endian bytes are the IDs."""
-    return np.random.Philox(key=[seed, STREAM], counter=[0, group, replay, 0]).random_raw(words)
+    key, counter = np.array([seed, STREAM], np.uint64), np.array([0, group, replay, 0], np.uint64)
+    return np.random.Philox(key=key, counter=counter).random_raw(words)
 
 
 def request_words(template: Template, seed: int, number: int) -> npt.NDArray[np.uint64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from vivace.errors import TemplateError
 from vivace.telemetry.slots import Numbers, References, Slots, assign
 from vivace.telemetry.template import EPOCH_NS, Requests, Signal, Template
-from vivace.telemetry.wire import TRACES, Bytes, Found, Message, Places, Role, scan
+from vivace.telemetry.wire import SPAN, TRACES, Bytes, Found, Message, Places, Role, scan
 
 FORMAT: Final = "1"
 COLUMNS: Final = ("start", "stop", "items", "traces", "group", "words", "span_ns")
@@ -35,6 +36,13 @@ def open_template(path: Path) -> Template:
             write_index(template, index, stamp)
         except OSError:
             return template  # where nothing can be written, the index lives in memory
+    return template
+
+
+def create_index(path: Path) -> Template:
+    """Makes the index of a template that was just written here. Raises OSError when it cannot be written."""
+    template = build(_map(path), str(path))
+    write_index(template, path.with_suffix(".index"), _stamp(path))
     return template
 
 
@@ -75,20 +83,30 @@ def build(payload: Bytes, source: str) -> Template:
     edges = np.append(entry_edges[starts], payload.size)
     if np.diff(edges).max() > LARGEST:
         raise TemplateError(f"{source}: traces that belong together fill over 2 GiB; split the file")
-    ids = _sorted(np.concatenate([traces_at, traces_at + 8, spans_at]), [slots.trace, slots.trace + 1, slots.span])
-    return _template(payload, found, slots, edges, *ids)
+    id_place = np.concatenate([traces_at, traces_at + 8, spans_at])
+    id_slot = np.concatenate([slots.trace, slots.trace + 1, slots.span])
+    order = np.argsort(id_place, kind="stable")
+    return _template(payload, found, _Requests(slots, edges, id_place[order], id_slot[order]))
 
 
-def _template(
-    payload: Bytes, found: Mapping[str, Found], slots: Slots, edges: Places, id_place: Places, id_slot: Numbers
-) -> Template:
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    slots: Slots
+    edges: Places
+    """First byte of each request, and the end of the last."""
+    id_place: Places
+    id_slot: Numbers
+
+
+def _template(payload: Bytes, found: Mapping[str, Found], requests: _Requests) -> Template:
+    slots, edges, id_place = requests.slots, requests.edges, requests.id_place
     start, end = found["spans"].leaves["start"], found["spans"].leaves["end"]
     first_span = np.searchsorted(start, edges[:-1])
     earliest = np.minimum.reduceat(_words(payload, start), first_span)
     latest = np.maximum.reduceat(_words(payload, end), first_span)
     time_place = np.sort(_places(TRACES, found, Role.TIME))
     time_request = np.searchsorted(edges, time_place, "right") - 1
-    requests = Requests(
+    table = Requests(
         start=edges[:-1],
         stop=edges[1:],
         items=np.diff(first_span, append=start.size).astype(np.int32),
@@ -100,9 +118,9 @@ def _template(
     return Template(
         signal=Signal.TRACES,
         payload=payload,
-        requests=requests,
+        requests=table,
         id_offset=(id_place - edges[np.searchsorted(edges, id_place, "right") - 1]).astype(np.int32),
-        id_slot=id_slot.astype(np.int32),
+        id_slot=requests.id_slot.astype(np.int32),
         id_bounds=np.searchsorted(id_place, edges).astype(np.int64),
         time_offset=(time_place - edges[time_request]).astype(np.int32),
         time_value=_words(payload, time_place) - earliest[time_request] + np.uint64(EPOCH_NS),
@@ -113,18 +131,15 @@ def _template(
 def _ids(found: Mapping[str, Found]) -> tuple[Places, int, Places]:
     """Places of trace IDs, how many of them are spans' own (these come first), places of span IDs."""
     own = found["spans"].leaves["trace_id"]
-    traces = np.concatenate([own, np.setdiff1d(_places(TRACES, found, Role.TRACE_ID), own)])
-    return traces, own.size, _places(TRACES, found, Role.SPAN_ID)
+    others = [_places(field, found, Role.TRACE_ID, name) for name, field in SPAN.messages().items()]
+    return np.concatenate([own, *others]), own.size, _places(TRACES, found, Role.SPAN_ID)
 
 
 def _places(message: Message, found: Mapping[str, Found], role: Role, name: str = "") -> Places:
     """Where all values of one role are."""
     places = [np.zeros(0, np.int64)]
-    for field_name, field in message.fields.values():
-        if isinstance(field, Message):
-            places.append(_places(field, found, role, field_name))
-        elif field.role is role:
-            places.append(found[name].leaves[field_name])
+    places += [_places(field, found, role, inner) for inner, field in message.messages().items()]
+    places += [found[name].leaves[leaf] for leaf, field in message.leaves().items() if field.role is role]
     every = np.concatenate(places)
     return every[every >= 0]
 
@@ -137,11 +152,6 @@ def _words(payload: Bytes, place: Places) -> npt.NDArray[np.uint64]:
 
 def _entry(edges: Places, place: Places) -> Numbers:
     return np.searchsorted(edges, place, "right") - 1
-
-
-def _sorted(place: Places, values: list[Numbers]) -> tuple[Places, Numbers]:
-    order = np.argsort(place, kind="stable")
-    return place[order], np.concatenate(values)[order]
 
 
 def _verify(template: Template, source: str) -> None:

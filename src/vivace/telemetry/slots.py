@@ -46,6 +46,15 @@ class Slots:
     """By group."""
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The IDs of spans, as words."""
+
+    trace: Words
+    """(spans, 2)"""
+    span: Words
+
+
 def marked_words(group: npt.ArrayLike, slot: npt.ArrayLike) -> Words:
     """The words that a template made here has for IDs: never zero, and unique in the template."""
     return ((np.asarray(group, np.int64) + 1 << 32) | (np.asarray(slot, np.int64) + 1)).astype(np.uint64)

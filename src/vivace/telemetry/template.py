@@ -39,6 +39,9 @@ class Requests:
     span_ns: npt.NDArray[np.int64]
     """From the earliest start to the latest end."""
 
+    def __len__(self) -> int:
+        return self.start.size
+
 
 @dataclass(frozen=True, slots=True)
 class RequestPatch:
@@ -69,7 +72,7 @@ class Template:
     time_bounds: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
-        return self.requests.start.size
+        return len(self.requests)
 
     @classmethod
     def open(cls, path: Path) -> Template:

@@ -6,7 +6,7 @@ not grow with the number of messages in Python steps. What is read is declared i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
@@ -25,6 +25,11 @@ LOCKSTEP_MOST: Final = 8192
 """So many messages' positions stay in the processor's cache."""
 BEYOND: Final = 1 << 60
 """A place after the end of any message."""
+FIXED_SIZE: Final = (0, 8, 0, BEYOND, BEYOND, 4, BEYOND, BEYOND)
+"""By wire type: bytes of a value of fixed size; groups and unknown wire types never end."""
+_FIXED_SIZES: Final = np.array(FIXED_SIZE, np.int64)
+LEAST_TAG: Final = 1 << 3
+GREATEST_TAG: Final = (1 << 32) - 1
 
 
 class Wire(IntEnum):
@@ -62,7 +67,11 @@ class Message:
 
     def leaves(self) -> dict[str, Leaf]:
         """The values among the fields, by name."""
-        return {name: kind for name, kind in self.fields.values() if isinstance(kind, Leaf)}
+        return {name: field for name, field in self.fields.values() if isinstance(field, Leaf)}
+
+    def messages(self) -> dict[str, Message]:
+        """The messages among the fields, by name."""
+        return {name: field for name, field in self.fields.values() if isinstance(field, Message)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,44 +111,38 @@ TRACES: Final = Message({1: ("resource_spans", Message({2: ("scope_spans", Messa
 
 
 def scan(payload: Bytes, root: Message, source: str) -> dict[str, Found]:
-    """Every message of the table in `payload`, by the names of `root`; `source` is what errors call the bytes.
+    """Every message of the table in `payload`, by its name in the table; `source` is what errors call the bytes.
 
     Raises TemplateError when the bytes end too early, a varint or a size is wrong, or a required value is missing.
     """
-    whole = np.array([0], np.int64), np.array([payload.size], np.int64)
-    found: dict[str, Found] = {}
-    _descend(payload, root, *whole, source, found)
-    return found
+    scanner = _Scanner(payload, source)
+    scanner.descend(root, np.array([0]), np.array([payload.size]))
+    return scanner.found
 
 
-def _descend(
-    payload: Bytes, message: Message, start: Places, stop: Places, source: str, found: dict[str, Found]
-) -> dict[str, Places]:
-    """Adds what the messages at start..stop hold to `found`; gives the places of their own leaves."""
-    owner, kind, begin, end = _fields(payload, start, stop, _interest(message), source)
-    leaves: dict[str, Places] = {}
-    for place, (name, field) in enumerate(message.fields.values()):
-        rows = np.flatnonzero(kind == place + 1)
-        if isinstance(field, Leaf):
-            leaves[name] = _last(field, name, owner[rows], begin[rows], end[rows], start, source)
-            continue
-        rows = rows[np.argsort(begin[rows], kind="stable")]
-        inner = _descend(payload, field, begin[rows], end[rows], source, found)
-        found[name] = Found(owner[rows], begin[rows], end[rows], inner)
-    return leaves
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """Fields that some messages hold; those of one message are in its order."""
+
+    owner: Places
+    kind: npt.NDArray[np.int8]
+    """See `_interest`."""
+    begin: Places
+    end: Places
+
+    @classmethod
+    def joined(cls, parts: Iterable[_Fields]) -> _Fields:
+        """All parts, one after the other."""
+        owner, kind, begin, end = zip(*((part.owner, part.kind, part.begin, part.end) for part in parts), strict=True)
+        return cls(np.concatenate(owner), np.concatenate(kind), np.concatenate(begin), np.concatenate(end))
+
+    def rows(self, rows: Places) -> _Fields:
+        """Some of the fields."""
+        return _Fields(self.owner[rows], self.kind[rows], self.begin[rows], self.end[rows])
 
 
-def _last(leaf: Leaf, name: str, owner: Places, begin: Places, end: Places, start: Places, source: str) -> Places:
-    """The place of each message's value, -1 when absent or empty; of several the last counts, as in protobuf."""
-    size = end - begin
-    wrong = np.flatnonzero((size != leaf.size) & (size != 0))
-    if wrong.size:
-        raise _refusal(source, f"{name} has {size[wrong[0]]} bytes, not {leaf.size}", begin[wrong[0]])
-    places = np.full(start.size, -1, np.int64)
-    places[owner] = np.where(size == 0, -1, begin)
-    if leaf.required and places.size and places.min() < 0:
-        raise _refusal(source, f"{name} is missing", start[places.argmin()])
-    return places
+_NONE: Final = np.zeros(0, np.int64)
+_NO_FIELDS: Final = _Fields(_NONE, np.zeros(0, np.int8), _NONE, _NONE)
 
 
 def _interest(message: Message) -> npt.NDArray[np.int8]:
@@ -151,60 +154,127 @@ def _interest(message: Message) -> npt.NDArray[np.int8]:
     return interest
 
 
-def _fields(
-    payload: Bytes, start: Places, stop: Places, interest: npt.NDArray[np.int8], source: str
-) -> tuple[Places, npt.NDArray[np.int8], Places, Places]:
-    """The wanted fields of all messages: owner, kind (see `_interest`), begin, end. A message's fields keep order."""
-    turns = [(np.zeros(0, np.int64), np.zeros(0, np.int8), np.zeros(0, np.int64), np.zeros(0, np.int64))]
-    for first in range(0, start.size, LOCKSTEP_MOST):
-        some = slice(first, first + LOCKSTEP_MOST)
-        turns.extend(_lockstep(payload, start[some], stop[some], first, interest, source))
-    owner, kind, begin, end = (np.concatenate(column) for column in zip(*turns, strict=True))
-    wrong = np.flatnonzero(kind < 0)
-    if wrong.size:
-        raise _refusal(source, "a field has the wrong wire type", begin[wrong[0]])
-    return owner, kind, begin, end
+class _Scanner:
+    """Reads level after level of one payload."""
 
+    def __init__(self, payload: Bytes, source: str) -> None:
+        self._payload = payload
+        self._data = payload.data
+        self._source = source
+        self.found: dict[str, Found] = {}
 
-def _lockstep(
-    payload: Bytes, at: Places, stop: Places, first: int, interest: npt.NDArray[np.int8], source: str
-) -> Iterator[tuple[Places, npt.NDArray[np.int8], Places, Places]]:
-    """One field of every message a turn, while there are enough of them; the rest one by one."""
-    owner = np.arange(first, first + at.size)
-    at, stop, owner = _unfinished(at, stop, owner)
-    while at.size >= LOCKSTEP_LEAST:
-        tag, begin, end = _field(payload, at)
-        wrong = np.flatnonzero((end > stop) | (tag < 8) | (tag >= 1 << 32))
+    def descend(self, message: Message, start: Places, stop: Places) -> dict[str, Places]:
+        """Adds what the messages at start..stop hold to `found`; gives the places of their own leaves."""
+        fields = self._fields(start, stop, _interest(message))
+        leaves: dict[str, Places] = {}
+        for place, (name, field) in enumerate(message.fields.values()):
+            some = fields.rows(np.flatnonzero(fields.kind == place + 1))
+            if isinstance(field, Leaf):
+                leaves[name] = self._last(field, name, some, start)
+                continue
+            some = some.rows(np.argsort(some.begin, kind="stable"))
+            inner = self.descend(field, some.begin, some.end)
+            self.found[name] = Found(some.owner, some.begin, some.end, inner)
+        return leaves
+
+    def _last(self, leaf: Leaf, name: str, fields: _Fields, start: Places) -> Places:
+        """The place of each message's value, -1 when absent or empty; of several the last counts, as in protobuf."""
+        size = fields.end - fields.begin
+        wrong = np.flatnonzero((size != leaf.size) & (size != 0))
         if wrong.size:
-            raise _refusal(source, "a field is not well formed or does not end", at[wrong[0]])
-        kind = interest.take(np.minimum(tag, 255))
-        wanted = np.flatnonzero(kind)
-        yield owner[wanted], kind[wanted], begin[wanted], end[wanted]
-        at, stop, owner = _unfinished(end, stop, owner)
-    data = memoryview(payload)
-    for message in range(at.size):
-        yield _walk(data, int(at[message]), int(stop[message]), int(owner[message]), interest, source)
+            raise self._refusal(f"{name} has {size[wrong[0]]} bytes, not {leaf.size}", fields.begin[wrong[0]])
+        places = np.full(start.size, -1)
+        places[fields.owner] = np.where(size == 0, -1, fields.begin)
+        if leaf.required and places.size and places.min() < 0:
+            raise self._refusal(f"{name} is missing", start[places.argmin()])
+        return places
+
+    def _fields(self, start: Places, stop: Places, interest: npt.NDArray[np.int8]) -> _Fields:
+        """The wanted fields of all messages."""
+        parts = [_NO_FIELDS]
+        for first in range(0, start.size, LOCKSTEP_MOST):
+            some = np.arange(first, min(first + LOCKSTEP_MOST, start.size))
+            parts.extend(self._lockstep(some, start[some], stop[some], interest))
+        fields = _Fields.joined(parts)
+        wrong = np.flatnonzero(fields.kind < 0)
+        if wrong.size:
+            raise self._refusal("a field has the wrong wire type", fields.begin[wrong[0]])
+        return fields
+
+    def _lockstep(self, owner: Places, at: Places, stop: Places, interest: npt.NDArray[np.int8]) -> Iterator[_Fields]:
+        """One field of every message a turn, while there are enough of them; the rest one by one."""
+        while True:
+            more = at < stop
+            if not more.all():
+                owner, at, stop = owner[more], at[more], stop[more]
+            if at.size < LOCKSTEP_LEAST:
+                break
+            tag, begin, end = _field(self._payload, at)
+            if (end > stop).any() or tag.min() < LEAST_TAG or tag.max() > GREATEST_TAG:
+                wrong = (end > stop) | (tag < LEAST_TAG) | (tag > GREATEST_TAG)
+                raise self._refusal("a field is not well formed or does not end", at[wrong][0])
+            kind = interest.take(tag, mode="clip")
+            wanted = np.flatnonzero(kind)
+            if wanted.size:
+                yield _Fields(owner[wanted], kind[wanted], begin[wanted], end[wanted])
+            at = end
+        wants = interest.tolist()
+        for number, first, last in zip(owner.tolist(), at.tolist(), stop.tolist(), strict=True):
+            yield self._walk(number, first, last, wants)
+
+    def _walk(self, owner: int, at: int, stop: int, wants: list[int]) -> _Fields:
+        """The same as `_lockstep` for a single message."""
+        kinds: list[int] = []
+        begins: list[int] = []
+        ends: list[int] = []
+        while at < stop:
+            tag, begin = self._varint(at, stop)
+            wire = tag & 7
+            if wire == Wire.LENGTH:
+                length, begin = self._varint(begin, stop)
+                end = begin + length
+            elif wire == Wire.VARINT:
+                end = self._varint(begin, stop, most=10)[1]
+            else:
+                end = begin + FIXED_SIZE[wire]
+            if end > stop or not LEAST_TAG <= tag <= GREATEST_TAG:
+                raise self._refusal("a field is not well formed or does not end", at)
+            if tag < 256 and wants[tag]:
+                kinds.append(wants[tag])
+                begins.append(begin)
+                ends.append(end)
+            at = end
+        return _Fields(np.full(len(kinds), owner), np.array(kinds, np.int8), _places(begins), _places(ends))
+
+    def _varint(self, at: int, stop: int, most: int = 5) -> tuple[int, int]:
+        """Value and end of the varint at `at`, which has at most `most` bytes."""
+        value = 0
+        for shift, byte in enumerate(self._data[at : min(stop, at + most)]):
+            value |= (byte & 0x7F) << (7 * shift)
+            if byte < 0x80:
+                return value, at + shift + 1
+        raise self._refusal("a varint does not end or is too long", at)
+
+    def _refusal(self, what: str, place: int | np.int64) -> TemplateError:
+        return TemplateError(
+            f"{self._source}: not OTLP, or truncated: {what} (byte {int(place)}); generate or import it again"
+        )
 
 
-def _unfinished(at: Places, stop: Places, owner: Places) -> tuple[Places, Places, Places]:
-    more = at < stop
-    return (at, stop, owner) if more.all() else (at[more], stop[more], owner[more])
-
-
-_SIZE: Final = np.array([0, 8, 0, BEYOND, BEYOND, 4, BEYOND, BEYOND], np.int64)
-"""By wire type: bytes of a fixed value; groups and unknown wire types never end."""
+def _places(values: list[int]) -> Places:
+    return np.array(values, np.int64)
 
 
 def _field(payload: Bytes, at: Places) -> tuple[Places, Places, Places]:
     """Tag, begin and end of the value of the field at each place; what is malformed ends beyond everything."""
     tag, begin = _varints(payload, at)
     length, after = _varints(payload, begin)
-    end = np.minimum(after, BEYOND) + length
+    end = after + length
     wire = tag & 7
     other = np.flatnonzero(wire != Wire.LENGTH)
     if other.size:
         kinds, begins = wire[other], begin[other]
-        end[other] = np.where(kinds == Wire.VARINT, after[other], begins + _SIZE[kinds])
+        end[other] = np.where(kinds == Wire.VARINT, after[other], begins + _FIXED_SIZES[kinds])
         after[other] = begins
     return tag, after, end
 
@@ -226,46 +296,3 @@ def _varints(payload: Bytes, at: Places) -> tuple[Places, Places]:
         unfinished = unfinished[byte > 0x7F]
     after[unfinished] = BEYOND
     return value, after
-
-
-def _walk(
-    data: memoryview, at: int, stop: int, owner: int, interest: npt.NDArray[np.int8], source: str
-) -> tuple[Places, npt.NDArray[np.int8], Places, Places]:
-    """The same as `_lockstep` for a single message."""
-    kinds: list[int] = []
-    begins: list[int] = []
-    ends: list[int] = []
-    wanted = interest.tolist()
-    while at < stop:
-        tag, begin = _varint(data, at, stop, source)
-        wire = tag & 7
-        if wire == Wire.LENGTH:
-            length, begin = _varint(data, begin, stop, source)
-            end = begin + length
-        elif wire == Wire.VARINT:
-            end = _varint(data, begin, stop, source, most=10)[1]
-        else:
-            end = begin + int(_SIZE[wire])
-        if end > stop or not 8 <= tag < 1 << 32:
-            raise _refusal(source, "a field is not well formed or does not end", at)
-        if tag < 256 and wanted[tag]:
-            kinds.append(wanted[tag])
-            begins.append(begin)
-            ends.append(end)
-        at = end
-    return np.full(len(kinds), owner), np.array(kinds, np.int8), np.array(begins, np.int64), np.array(ends, np.int64)
-
-
-def _varint(data: memoryview, at: int, stop: int, source: str, most: int = 5) -> tuple[int, int]:
-    """Value and end of the varint at `at`, which has at most `most` bytes."""
-    value = 0
-    for place in range(at, min(stop, at + most)):
-        byte = data[place]
-        value |= (byte & 0x7F) << (7 * (place - at))
-        if byte < 0x80:
-            return value, place + 1
-    raise _refusal(source, "a varint does not end or is too long", at)
-
-
-def _refusal(source: str, what: str, place: int | np.int64) -> TemplateError:
-    return TemplateError(f"{source}: not OTLP, or truncated: {what} (byte {int(place)}); generate or import it again")

@@ -1,0 +1,116 @@
+"""What goes wrong: a few spans fail by themselves, and most failures reach those who wait for the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vivace.telemetry.operations import Catalogue, Shape
+from vivace.telemetry.timing import Families
+from vivace.telemetry.trees import Numbers, Trees
+
+
+class Fault(IntEnum):
+    """Why a span did not do what it was asked for; of several the greatest counts."""
+
+    NONE = 0
+    NOT_FOUND = 1
+    INVALID = 2
+    DENIED = 3
+    INTERNAL = 4
+    UNAVAILABLE = 5
+    TIMEOUT = 6
+
+
+SERVES: Final = np.isin(list(Shape), [Shape.HTTP_SERVER, Shape.RPC_SERVER])
+"""By shape: answers a call."""
+REFUSALS: Final = 3
+"""Faults up to this one are the caller's: its client span fails, the server span and the caller itself do not."""
+
+REFUSAL_RATE: Final = 0.009
+"""Of calls that a server answers."""
+HTTP_STATUS: Final = np.array([0, 404, 400, 403, 500, 503, 504])
+"""By fault; 0: whatever says that all is well."""
+RPC_STATUS: Final = (
+    "OK",
+    "NOT_FOUND",
+    "INVALID_ARGUMENT",
+    "PERMISSION_DENIED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+)
+FAILURE_RATE: Final = np.array([0.002, 0, 0.002, 0, 0.003, 0.001, 0.004, 0.001])
+"""By shape: how often a span fails by itself."""
+EXTERNAL_RATE: Final = 0.012
+"""How often a call to somebody else's server fails."""
+FAILS_AS: Final = {
+    Shape.DATABASE: (Fault.TIMEOUT, Fault.UNAVAILABLE),
+    Shape.PRODUCER: (Fault.TIMEOUT, Fault.UNAVAILABLE),
+    Shape.HTTP_CLIENT: (Fault.UNAVAILABLE, Fault.TIMEOUT),
+}
+"""What else than an internal error a failure is, by shape, with equal chances."""
+PASSES_ON: Final = np.array([1.0, 0.75, 1.0, 0.75, 0.85, 0.8, 0.0, 0.95])
+"""By shape of the failed span: how often its parent fails too. A client span always shares its server's fate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What went wrong, by span."""
+
+    kind: npt.NDArray[np.int8]
+    """A Fault."""
+    origin: npt.NDArray[np.bool_]
+    """Whether the span failed by itself, not because of a child."""
+
+
+def faults(catalogue: Catalogue, trees: Trees, levels: list[Families], random: np.random.Generator) -> Faults:
+    """Draws failures and lets them rise towards the roots."""
+    shape = catalogue.shape[trees.operation]
+    kind = _own_faults(shape, _is_leaf(trees), random)
+    origin = kind > REFUSALS
+    passes = random.random(len(trees)) < PASSES_ON[shape]
+    for level in reversed(levels):
+        children = level.children
+        rising = np.where(passes[children] & _rises(kind[children], shape[children]), kind[children], 0)
+        kind[level.parents] = np.maximum(kind[level.parents], np.maximum.reduceat(rising, level.first))
+    return Faults(kind, origin)
+
+
+def failed(shape: Numbers, kind: npt.NDArray[np.int8]) -> npt.NDArray[np.bool_]:
+    """Which spans have status ERROR: a server's refusal is its client's error, not its own."""
+    return np.asarray((kind > REFUSALS) | ((kind > 0) & ~SERVES[shape]))
+
+
+def _rises(kind: npt.NDArray[np.int8], shape: Numbers) -> npt.NDArray[np.bool_]:
+    """A refusal reaches the client span of the same call, and ends there."""
+    return np.asarray((kind > REFUSALS) | SERVES[shape])
+
+
+def _is_leaf(trees: Trees) -> npt.NDArray[np.bool_]:
+    leaf = np.ones(len(trees), np.bool_)
+    leaf[trees.parent[trees.parent >= 0]] = False
+    return leaf
+
+
+def _own_faults(shape: Numbers, leaf: npt.NDArray[np.bool_], random: np.random.Generator) -> npt.NDArray[np.int8]:
+    chance = random.random(shape.size)
+    external = (shape == Shape.HTTP_CLIENT) & leaf
+    failed = np.flatnonzero(chance < np.where(external, EXTERNAL_RATE, FAILURE_RATE[shape]))
+    kind = np.zeros(shape.size, np.int8)
+    kind[failed] = _kinds(shape[failed], random)
+    refused = np.flatnonzero((chance > 1 - REFUSAL_RATE) & SERVES[shape])
+    kind[refused] = random.choice([Fault.NOT_FOUND, Fault.INVALID, Fault.DENIED], refused.size, p=[0.7, 0.2, 0.1])
+    return kind
+
+
+def _kinds(shape: Numbers, random: np.random.Generator) -> npt.NDArray[np.int8]:
+    kind = np.full(shape.size, Fault.INTERNAL, np.int8)
+    for failing, kinds in FAILS_AS.items():
+        rows = np.flatnonzero(shape == failing)
+        kind[rows] = random.choice(kinds, rows.size)
+    return kind
