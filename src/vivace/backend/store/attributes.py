@@ -50,6 +50,16 @@ class Typed:
     """The values of each column by place, None without a value; no value stands twice in a column of strings."""
 
 
+def check(messages: pa.BinaryArray) -> None:
+    """Refused when a KeyValue message is malformed, at whatever depth; `typed` takes what this takes."""
+    if len(messages) == 0:
+        return
+    decoded = key_values(messages)
+    keys, value = decoded.column("key"), decoded.column("value")
+    strange = _not_canonical(messages, keys, value) | (_kinds(value) == _NESTED)
+    _attributes([messages[number].as_py() for number in np.flatnonzero(strange).tolist()])
+
+
 def typed(messages: pa.BinaryArray) -> Typed:
     """Decodes distinct KeyValue messages. Refused when any is malformed, at whatever depth."""
     decoded = key_values(messages)

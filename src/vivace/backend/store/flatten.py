@@ -21,7 +21,19 @@ Words = npt.NDArray[np.uint64]
 
 def flatten(requests: Sequence[bytes]) -> Batch:
     """Decodes ExportTraceServiceRequests. Refused when any of them is malformed or has an ID of a wrong size."""
+    return _flatten(resource_spans(requests))
+
+
+def flatten_counted(requests: Sequence[bytes]) -> tuple[Batch, list[int]]:
+    """The same, and the number of spans of each request."""
     nested = resource_spans(requests)
+    counts = nested.offsets.to_numpy()
+    for lists in (nested.values.field("scope_spans"), nested.values.field("scope_spans").values.field("spans")):
+        counts = lists.offsets.to_numpy()[counts]
+    return _flatten(nested), np.diff(counts).tolist()
+
+
+def _flatten(nested: pa.ListArray) -> Batch:
     resources = nested.values
     scopes = resources.field("scope_spans").values
     spans = scopes.field("spans").values

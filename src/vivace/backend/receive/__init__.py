@@ -1,0 +1,1 @@
+"""Takes OTLP over gRPC and HTTP, checks it, and acknowledges it once it is in the write-ahead log."""

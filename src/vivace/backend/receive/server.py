@@ -1,0 +1,115 @@
+"""The receiver process: OTLP over gRPC and HTTP on one event loop, and the thread that commits to the log."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from vivace.backend.receive.commit import Committer
+from vivace.backend.receive.figures import ReceiverFigures
+from vivace.backend.receive.intake import Intake
+from vivace.backend.receive.otlp_grpc import grpc_server
+from vivace.backend.receive.otlp_http import http_application
+from vivace.backend.store.figures import FiguresFile
+from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.log import LogWriter, cut_torn_tail
+from vivace.backend.store.manifest import read_manifest
+from vivace.errors import ConfigurationError, TargetError
+
+PROCESS: Final = "receiver"
+GRACE_SECONDS: Final = 5.0
+AHEAD_BYTES: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverSettings:
+    """Where to listen, as host:port with port 0 for a free one, and what the log may be ahead of the indexer."""
+
+    data_dir: Path
+    otlp_grpc: str
+    otlp_http: str
+    ahead_bytes: int = AHEAD_BYTES
+
+
+def run(settings: ReceiverSettings, announce: Callable[[str, str], None]) -> None:
+    """Serves until SIGTERM; `announce` is told the real addresses of gRPC and HTTP."""
+    asyncio.run(_serve(settings, announce))
+
+
+async def _serve(settings: ReceiverSettings, announce: Callable[[str, str], None]) -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    folder = DataFolder(settings.data_dir)
+    if damage := cut_torn_tail(folder.log):
+        print(f"{damage}; a crash tore them, nothing acknowledged is lost; removed", file=sys.stderr)  # noqa: T201
+    figures = ReceiverFigures()
+    file = FiguresFile(figures.registry, folder.metrics, PROCESS)
+    committer = Committer(LogWriter(folder.log, first=read_manifest(folder.manifest).log.file + 1), figures)
+    intake = Intake(committer, figures, folder, settings.ahead_bytes)
+    server, grpc_port = grpc_server(intake, settings.otlp_grpc)
+    listener = listen(settings.otlp_http, "--otlp-http")
+    http = _HttpServer(intake)
+    watch = asyncio.create_task(intake.watch())
+    http_task = asyncio.create_task(http.serve(sockets=[listener]))
+    await server.start()
+    file.start()
+    host, http_port = listener.getsockname()[:2]
+    announce(f"{host_of(settings.otlp_grpc)}:{grpc_port}", f"{host}:{http_port}")
+    waiting = asyncio.create_task(stopped.wait())
+    await asyncio.wait({waiting, watch, http_task}, return_when=asyncio.FIRST_COMPLETED)
+    http.should_exit = True
+    await asyncio.gather(server.stop(GRACE_SECONDS), http_task)
+    await asyncio.to_thread(committer.stop)
+    await asyncio.to_thread(file.stop)
+    if watch.done():
+        watch.result()  # raises what ended it
+    watch.cancel()
+
+
+class _HttpServer(uvicorn.Server):
+    """A server that leaves signals to the process that it is a part of."""
+
+    def __init__(self, intake: Intake) -> None:
+        super().__init__(
+            uvicorn.Config(
+                http_application(intake),
+                http="h11",
+                lifespan="off",
+                access_log=False,
+                log_level="warning",
+                timeout_graceful_shutdown=int(GRACE_SECONDS),
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def host_of(address: str) -> str:
+    """The host of host:port."""
+    return address.rpartition(":")[0]
+
+
+def listen(address: str, flag: str) -> socket.socket:
+    """A listening socket. ConfigurationError for what is no address, TargetError when it cannot be listened on."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ConfigurationError(f"{flag} {address}: not an address; write HOST:PORT, such as 127.0.0.1:4318")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
+    except OSError as error:
+        raise TargetError(
+            f"{flag} {address}: cannot listen there ({error.strerror or error}); choose a free port,"
+            " or end what uses it"
+        ) from error

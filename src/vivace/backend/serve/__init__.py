@@ -1,0 +1,1 @@
+"""Runs the processes of the backend, watches over them and stops them."""

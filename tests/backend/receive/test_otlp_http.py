@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import gzip
+import urllib.error
+import urllib.request
+from contextlib import closing
+
+import pytest
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from tests.backend.receive.conftest import Receiver
+from tests.backend.store.rebuild import sent_spans, stored_spans
+from tests.backend.store.sample import request
+
+from vivace.backend.receive.answer import Cause, NotTaken
+from vivace.backend.receive.intake import MESSAGE_BYTES
+from vivace.backend.receive.otlp_http import unzipped
+
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+GZIP = {**PROTOBUF, "Content-Encoding": "gzip"}
+
+
+def post(receiver: Receiver, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
+    sent = urllib.request.Request(f"http://{receiver.http_address}/v1/traces", body, headers, method="POST")
+    try:
+        with closing(urllib.request.urlopen(sent, timeout=20)) as answer:  # noqa: S310 - http, on this machine
+            return answer.status, answer.read(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        with closing(error):
+            return error.code, error.read(), dict(error.headers)
+
+
+def test_what_is_acknowledged_is_in_the_log(receiver: Receiver) -> None:
+    plain, packed = request(1), request(2)
+    half = len(packed) // 2
+    members = gzip.compress(packed[:half]) + gzip.compress(packed[half:])
+    for body, headers in ((plain, PROTOBUF), (members, GZIP)):
+        status, answer, answered = post(receiver, body, headers)
+        assert (status, answer, answered["content-type"]) == (200, b"", "application/x-protobuf")
+    tables = receiver.logged()
+    assert tables is not None
+    assert stored_spans(tables) == sent_spans([plain, packed])
+
+
+BOMB = gzip.compress(bytes(MESSAGE_BYTES + 1))
+
+REFUSED = {
+    "malformed": (b"\xff", PROTOBUF, 400, "not an OTLP trace request"),
+    "a zero span ID": (request(1).replace(b"\x12\x08", b"\x12\x00"), PROTOBUF, 400, "not an OTLP"),
+    "too large": (bytes(MESSAGE_BYTES + 1), PROTOBUF, 413, "larger than"),
+    "too large when decompressed": (BOMB, GZIP, 413, "larger than"),
+    "not gzip": (request(1), GZIP, 400, "not gzip data"),
+    "gzip cut short": (gzip.compress(request(1))[:-9], GZIP, 400, "end too early"),
+    "JSON": (b"{}", {"Content-Type": "application/json"}, 415, "send application/x-protobuf"),
+    "another encoding": (b"", {**PROTOBUF, "Content-Encoding": "br"}, 415, "send gzip or none"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_requests_are_refused(refusing: Receiver, case: str) -> None:
+    body, headers, expected, words = REFUSED[case]
+    status, answer, answered = post(refusing, body, headers)
+    assert status == expected
+    assert words in Status.FromString(answer).message
+    assert answered["content-type"] == "application/x-protobuf"
+    assert refusing.logged() is None
+
+
+@pytest.mark.parametrize("ahead_bytes", [0])
+def test_requests_are_pushed_back_when_the_log_runs_ahead(receiver: Receiver, ahead_bytes: int) -> None:
+    statuses = set()
+    for seed in range(1000):
+        status, _, headers = post(receiver, request(seed), PROTOBUF)
+        statuses.add(status)
+        if status != 200:
+            assert headers["retry-after"] == "1"
+            break
+    assert statuses == {200, 429}
+
+
+def test_a_bomb_is_not_decompressed_further_than_the_limit() -> None:
+    assert unzipped(gzip.compress(b"x" * 100), limit=100) == b"x" * 100
+    with pytest.raises(NotTaken) as error:
+        unzipped(gzip.compress(b"x" * 60) + gzip.compress(b"x" * 41), limit=100)
+    assert error.value.cause is Cause.TOO_LARGE
