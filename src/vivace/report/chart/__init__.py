@@ -1,0 +1,1 @@
+"""Charts as SVG and HTML: pure functions from numbers to markup."""
