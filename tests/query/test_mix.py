@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from vivace.backend.query.catalogue import Catalogue
+from vivace.backend.query.memory import Memory
+from vivace.backend.query.search import SearchRequest, search
+from vivace.backend.store.decode import decode
+from vivace.backend.store.unit import Unit
 from vivace.query.mix import built_in_mix
 from vivace.query.plan import Plan
 from vivace.query.settings import QuerySettings
+from vivace.telemetry.generate import TraceSettings, generate_traces
 from vivace.traceql.parser import parse
+from vivace.traceql.tree import Pipeline
 
 
 @pytest.mark.parametrize("duration_s", [1.0, 30.0, 300.0, 7200.0])
@@ -35,3 +44,14 @@ def test_a_long_test_looks_back_a_quarter_of_an_hour() -> None:
 def test_the_mix_makes_valid_settings(settings: object) -> None:
     queries, buckets, plan = built_in_mix(30.0)
     assert isinstance(settings(queries=queries, buckets=buckets, plan=plan), QuerySettings)  # type: ignore[operator]
+
+
+def test_each_finds_some_of_the_generated_traces_and_not_all(tmp_path: Path) -> None:
+    generate_traces(TraceSettings(profile="medium", traces=1000, traces_per_request=50, seed=1), tmp_path / "shop")
+    unit = Unit.in_memory(decode([(tmp_path / "shop-traces.pb").read_bytes()]))
+    visible = list(Catalogue(lambda: (unit,), Memory(1 << 28)).visible())
+    for query in built_in_mix(30.0)[0]:
+        pipeline = parse(query.traceql).root
+        assert isinstance(pipeline, Pipeline)
+        traces = len(search(visible, SearchRequest(pipeline, limit=1000)))
+        assert (traces == 0) if query.name == "nothing" else (0 < traces < 800), query.name
