@@ -45,7 +45,7 @@ class Receiver:
 
 
 def serve(settings: ReceiverSettings, pipe: Connection) -> None:
-    server.run(settings, lambda grpc_address, http_address: pipe.send((grpc_address, http_address)))
+    server.run(settings, lambda grpc_address, http_address: pipe.send((grpc_address, http_address)), print)
 
 
 @pytest.fixture

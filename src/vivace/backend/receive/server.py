@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,17 +39,19 @@ class ReceiverSettings:
     ahead_bytes: int = AHEAD_BYTES
 
 
-def run(settings: ReceiverSettings, announce: Callable[[str, str], None]) -> None:
-    """Serves until SIGTERM; `announce` is told the real addresses of gRPC and HTTP."""
-    asyncio.run(_serve(settings, announce))
+def run(settings: ReceiverSettings, announce: Callable[[str, str], None], report: Callable[[str], None]) -> None:
+    """Serves until SIGTERM; `announce` is told the real addresses of gRPC and HTTP, `report` what went wrong."""
+    asyncio.run(_serve(settings, announce, report))
 
 
-async def _serve(settings: ReceiverSettings, announce: Callable[[str, str], None]) -> None:
+async def _serve(
+    settings: ReceiverSettings, announce: Callable[[str, str], None], report: Callable[[str], None]
+) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     folder = DataFolder(settings.data_dir)
     if damage := cut_torn_tail(folder.log):
-        print(f"{damage}; a crash tore them, nothing acknowledged is lost; removed", file=sys.stderr)  # noqa: T201
+        report(f"{damage}; they are of a request that was not acknowledged before a crash, and were removed")
     figures = ReceiverFigures()
     file = FiguresFile(figures.registry, folder.metrics, PROCESS)
     committer = Committer(LogWriter(folder.log, first=read_manifest(folder.manifest).log.file + 1), figures)

@@ -27,19 +27,18 @@ def write_block(tables: Tables, folder: Path) -> int:
     temporary = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    size = 0
-    for name, batch in tables.items():
-        path = temporary / f"{name}.parquet"
-        _write(batch, path)
-        sync(path)
-        size += path.stat().st_size
-    sync(temporary)
-    temporary.rename(folder)
+    try:
+        size = sum(_write(batch, temporary / f"{name}.parquet") for name, batch in tables.items())
+        sync(temporary)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     sync(folder.parent)
     return size
 
 
-def _write(batch: pa.RecordBatch, path: Path) -> None:
+def _write(batch: pa.RecordBatch, path: Path) -> int:
     names = batch.schema.names
     encoding = {name: "DELTA_BINARY_PACKED" for name in names if name in _DELTA}
     encoding |= {name: "PLAIN" for name in names if name in _RANDOM}
@@ -53,6 +52,8 @@ def _write(batch: pa.RecordBatch, path: Path) -> None:
         write_page_checksum=True,
         **COMPRESSION,
     )
+    sync(path)
+    return path.stat().st_size
 
 
 def _leaves(schema: pa.Schema, exclude: Collection[str]) -> list[str]:

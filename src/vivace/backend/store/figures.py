@@ -13,7 +13,7 @@ TENANT: Final = "single-tenant"
 
 
 class FiguresFile:
-    """Rewrites `<folder>/<process>.prom` every second, and once more at the end."""
+    """Rewrites `<folder>/<process>.prom` at once, every second, and once more at the end."""
 
     def __init__(self, registry: CollectorRegistry, folder: Path, process: str) -> None:
         self._registry = registry
@@ -31,10 +31,14 @@ class FiguresFile:
         self._thread.join()
 
     def _run(self) -> None:
+        self._write()
         ended = False
         while not ended:
             ended = self._stop.wait(PERIOD_SECONDS)
-            try:
-                write_to_textfile(str(self._path), self._registry)
-            except OSError:  # a full disk must not end the process; what is served is then old
-                continue
+            self._write()
+
+    def _write(self) -> None:
+        try:
+            write_to_textfile(str(self._path), self._registry)
+        except OSError:  # a full disk must not end the process; what is served is then old
+            return

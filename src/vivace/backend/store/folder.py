@@ -22,6 +22,10 @@ class DataFolder:
         self.addresses = root / "addresses.json"
         self.lock = root / "lock"
 
+    def process_lock(self, process: str) -> Path:
+        """What a process holds while it may write here."""
+        return self.root / f"lock-{process}"
+
     def create(self) -> None:
         """Makes the folders that are not there yet."""
         for folder in (self.root, self.log, self.segments, self.blocks, self.metrics):
@@ -40,9 +44,13 @@ class DataFolder:
 def complete(path: Path) -> Iterator[Path]:
     """A path to write a file to; it is on disk and at its place once the context ends without an error."""
     temporary = path.with_name(f"{path.name}.tmp")
-    yield temporary
-    sync(temporary)
-    temporary.rename(path)
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def sync(path: Path) -> None:

@@ -1,0 +1,85 @@
+"""What runs in each process of the backend: `python -m vivace.backend.serve.child ROLE SETTINGS`.
+
+It says on standard output, in one line of JSON, that it is ready and where it listens, or why it cannot start. Its
+standard input is a lifeline: at its end, which comes with the supervisor's own end, the process stops as on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+from vivace.backend.serve.lock import Lock
+from vivace.backend.store.folder import DataFolder
+from vivace.errors import VivaceError
+
+PATIENCE_SECONDS: Final = 10.0
+"""So long a predecessor whose supervisor was killed may take to stop."""
+
+Announce = Callable[..., None]
+
+
+def main(role: str, settings: Mapping[str, Any]) -> int:
+    """Runs one process; returns its exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_follow_the_lifeline, name="lifeline", daemon=True).start()
+    folder = DataFolder(Path(settings["data_dir"]))
+    try:
+        with Lock(folder.process_lock(role), PATIENCE_SECONDS):
+            ROLES[role](settings, _announce)
+    except VivaceError as error:
+        print(json.dumps({"error": type(error).__name__, "message": str(error)}), flush=True)  # noqa: T201
+        return error.exit_code
+    return 0
+
+
+def _follow_the_lifeline() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _announce(**addresses: str) -> None:
+    print(json.dumps({"ready": addresses}), flush=True)  # noqa: T201 - the supervisor reads it
+
+
+def _report(line: str) -> None:
+    print(f"vivace: {line}", file=sys.stderr, flush=True)  # noqa: T201 - the operator reads it
+
+
+def _receiver(settings: Mapping[str, Any], announce: Announce) -> None:
+    from vivace.backend.receive.server import ReceiverSettings, run  # noqa: PLC0415 - each role imports what it needs
+
+    receiver = ReceiverSettings(
+        Path(settings["data_dir"]), settings["otlp_grpc"], settings["otlp_http"], settings["log_bytes"]
+    )
+    run(receiver, lambda grpc, http: announce(otlp_grpc=grpc, otlp_http=http), _report)
+
+
+def _indexer(settings: Mapping[str, Any], announce: Announce) -> None:
+    from vivace.backend.store.indexing import run  # noqa: PLC0415
+
+    run(Path(settings["data_dir"]), announce, _report)
+
+
+def _querier(settings: Mapping[str, Any], announce: Announce) -> None:
+    from vivace.backend.query.server import run  # noqa: PLC0415
+
+    run(Path(settings["data_dir"]), settings["http"], lambda http: announce(http=http))
+
+
+ROLES: Final[Mapping[str, Callable[[Mapping[str, Any], Announce], None]]] = {
+    "receiver": _receiver,
+    "indexer": _indexer,
+    "querier": _querier,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], json.loads(sys.argv[2])))

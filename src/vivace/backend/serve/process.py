@@ -1,0 +1,92 @@
+"""One process of the backend, seen from its supervisor."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+from vivace import errors
+from vivace.backend.serve.settings import ServeSettings
+from vivace.errors import TargetError, VivaceError
+
+
+class Process:
+    """A child process; it stops when told to, and when its supervisor is gone."""
+
+    def __init__(self, role: str, settings: ServeSettings) -> None:
+        self.role = role
+        arguments = json.dumps({**asdict(settings), "data_dir": str(settings.data_dir)})
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "vivace.backend.serve.child", role, arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # an interrupt from the terminal is for the supervisor
+        )
+        self._said: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self._listener = Thread(target=self._listen, name=f"listen-{role}", daemon=True)
+        self._listener.start()
+
+    @property
+    def pid(self) -> int:
+        """The process ID."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative when a signal ended it."""
+        return self._process.poll()
+
+    def ready(self, timeout_s: float) -> dict[str, str]:
+        """Waits until it is ready; returns the addresses it listens on. The error that kept it from starting."""
+        try:
+            said = self._said.get(timeout=timeout_s)
+        except Empty:
+            raise TargetError(
+                f"the {self.role} was not ready within {timeout_s:g} s; look at its messages above, or try again"
+            ) from None
+        if "error" in said:
+            raise _error(said)
+        if "ready" not in said:
+            raise TargetError(f"{self.ended()} before it was ready; look at its messages above")
+        addresses: dict[str, str] = said["ready"]
+        return addresses
+
+    def ended(self) -> str:
+        """In words how it ended."""
+        code = self._process.wait()
+        return f"the {self.role} (process {self.pid}) " + (
+            f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        )
+
+    def stop(self, timeout_s: float) -> bool:
+        """Lets it finish what it has begun; False when it took too long and was killed."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return False
+        finally:
+            self._listener.join()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+        return True
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in self._process.stdout:
+            self._said.put(json.loads(line))
+        self._said.put({})
+
+
+def _error(said: dict[str, Any]) -> VivaceError:
+    kind = getattr(errors, said["error"], TargetError)
+    error: VivaceError = kind(said["message"])
+    return error

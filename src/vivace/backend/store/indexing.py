@@ -1,0 +1,60 @@
+"""The indexer process."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Final
+
+from vivace.backend.store.figures import FiguresFile
+from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.indexer import Indexer
+from vivace.backend.store.indexer_figures import IndexerFigures
+
+PROCESS: Final = "indexer"
+PERIOD_SECONDS: Final = 0.15
+"""How often new spans become visible."""
+
+
+def run(data_dir: Path, announce: Callable[[], None], report: Callable[[str], None]) -> None:
+    """Follows the log until SIGTERM; then publishes all that has arrived. What went wrong is reported in lines."""
+    stopped = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    folder = DataFolder(data_dir)
+    figures = IndexerFigures()
+    file = FiguresFile(figures.registry, folder.metrics, PROCESS)
+    indexer = Indexer(folder, figures, report)
+    file.start()
+    announce()
+    steady = _Steady(indexer, report)
+    while not stopped.is_set():
+        due = monotonic() + PERIOD_SECONDS
+        steady.step()
+        stopped.wait(max(0.0, due - monotonic()))
+    indexer.close()
+    file.stop()
+
+
+class _Steady:
+    """Goes on when the disk cannot be written: the log keeps what arrives, and one line says so."""
+
+    def __init__(self, indexer: Indexer, report: Callable[[str], None]) -> None:
+        self._indexer = indexer
+        self._report = report
+        self._failing = False
+
+    def step(self) -> None:
+        """One step of the indexer."""
+        try:
+            self._indexer.step()
+        except OSError as error:
+            if not self._failing:
+                self._report(f"nothing new becomes visible: {error}; free some space, nothing acknowledged is lost")
+            self._failing = True
+            return
+        if self._failing:
+            self._report("new spans become visible again")
+        self._failing = False
