@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 from tests.query.fake_tempo import FakeTempo, serving_in_a_thread, wait_until
 
 from vivace.errors import OutputError
-from vivace.ledger import QUERIES, read_ledger
+from vivace.ledger import QUERIES, read_ledger, read_part
 from vivace.query.board import QueryProgress
 from vivace.query.load import QueryLoad
 from vivace.query.settings import QuerySettings
@@ -132,7 +133,7 @@ if __name__ == "__main__":
     load.start()
     while load.progress().succeeded < 5:
         time.sleep(0.01)
-    print("running", flush=True)
+    print(load.pids()[0], flush=True)
     while not stop:
         time.sleep(0.01)
     asked = load.progress().offered
@@ -151,9 +152,21 @@ def test_an_interrupt_of_the_whole_group_leaves_the_decision_to_the_parent(tmp_p
         arguments = [sys.executable, str(tmp_path / "parent.py"), url, str(ledger)]
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, start_new_session=True) as parent:
             assert parent.stdout is not None
-            assert parent.stdout.readline() == "running\n"
+            assert int(parent.stdout.readline()) > 0
             os.killpg(parent.pid, signal.SIGINT)
             assert parent.stdout.readline() == "[]\n"
     rows = read_ledger(ledger, QUERIES)
     assert rows.height >= 10
     assert set(rows["outcome"]) == {"succeeded"}
+
+
+def test_a_load_whose_parent_is_killed_ends_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "parent.py").write_text(PARENT)
+    with serving_in_a_thread(FakeTempo().app()) as url:
+        arguments = [sys.executable, str(tmp_path / "parent.py"), url, str(tmp_path / "queries.parquet")]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as parent:
+            assert parent.stdout is not None
+            asking = psutil.Process(int(parent.stdout.readline()))
+            parent.kill()
+            wait_until(lambda: not asking.is_running() or asking.status() == psutil.STATUS_ZOMBIE)
+    assert read_part(tmp_path / "queries.part", QUERIES).height >= 5
