@@ -59,7 +59,7 @@ def test_without_samples_there_are_no_figures() -> None:
     assert clock_step_ms(metrics()) is None
 
 
-@pytest.mark.parametrize("name", ["vivace_received_spans_total", "tempo_distributor_spans_received_total"])
+@pytest.mark.parametrize("name", ["tempo_distributor_spans_received_total", "otelcol_receiver_accepted_spans_total"])
 def test_the_targets_own_count_of_spans(name: str) -> None:
     samples = metrics(
         (0, "target", "up", "", 1),
@@ -77,7 +77,7 @@ def test_the_targets_own_count_of_spans(name: str) -> None:
 
 
 def test_a_count_that_appears_later_began_at_zero() -> None:
-    name = "vivace_received_spans_total"
+    name = "tempo_distributor_spans_received_total"
     samples = metrics((0, "target", "up", "", 1), (1, "target", "up", "", 1), (1, "target", name, "", 40))
     figures = resource_figures(samples)
     assert figures is not None

@@ -12,7 +12,7 @@ def test_outcomes_are_counted_and_unchecked_ones_are_not_checked() -> None:
     figures = verification_figures(
         probes(
             {},
-            {"visible_ns": START + 1000 * MS + 70 * MS},
+            {"visible_ns": START + 1000 * MS + 70 * MS, "polls": 1},
             lost,
             {"outcome": "wrong", "message": "span 0a: name"},
             {"outcome": "unchecked", "visible_ns": None, "message": "connection refused"},
@@ -27,6 +27,7 @@ def test_outcomes_are_counted_and_unchecked_ones_are_not_checked() -> None:
     )
     assert figures.visible_ms is not None
     assert (figures.visible_ms.p50, figures.visible_ms.max) == (50, 70)
+    assert figures.at_first_read == 1
     assert figures.problems == (
         f"trace {2:032x} is missing: 0 of 10 spans after 30s",
         f"trace {3:032x} is wrong: span 0a: name",

@@ -114,6 +114,8 @@ class VerificationFigures(Part):
     """The target gave no usable answer."""
     visible_ms: Latency | None = None
     """From the acknowledgement to the first complete read, of the traces that were found."""
+    at_first_read: int | None = None
+    """Traces that were there at the first read: of them the time to visible is only known not to be longer."""
     problems: tuple[str, ...] = ()
     """What was wrong with the first of them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Final
 
@@ -15,6 +15,7 @@ from vivace.measure.scrape import TIMEOUT_SECONDS, Scrape, scrape
 from vivace.send.clock import Clock
 
 INTERVAL_SECONDS: Final = 1.0
+SETTLE_INTERVALS: Final = 1.2
 GREATEST_SHARE: Final = 0.1
 """Of a core that sampling may take: when it costs more, it samples less often."""
 
@@ -47,7 +48,10 @@ class Sampler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Takes a last sample and closes the file; returns when that is done."""
+        """Takes a last sample and closes the file; returns when that is done.
+
+        A target that brings its metrics up to date once per interval is given the time to do so.
+        """
         self._ended.set()
         self._thread.join()
 
@@ -64,6 +68,8 @@ class Sampler:
         try:
             while not self._ended.wait(self._sample()):
                 pass
+            if self._metrics_url is not None:
+                sleep(self._interval_s * SETTLE_INTERVALS)
             self._sample()
         except OSError as error:
             self.failure = f"metrics could not be written: {error.strerror}"

@@ -9,7 +9,7 @@ import polars as pl
 from vivace.measure.figures import ProcessFigures, ResourceFigures, TargetResources
 from vivace.measure.metrics import CLOCK_STEP, CPU_SECONDS, MEMORY_BYTES, UP, Source
 
-RECEIVED_SPANS: Final = ("vivace_received_spans_total", "tempo_distributor_spans_received_total")
+RECEIVED_SPANS: Final = ("tempo_distributor_spans_received_total", "otelcol_receiver_accepted_spans_total")
 """A target's own count of the spans it took in, by the names that targets give it."""
 
 

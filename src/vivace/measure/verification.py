@@ -24,6 +24,7 @@ def verification_figures(probes: pl.DataFrame) -> VerificationFigures | None:
         wrong_traces=outcomes.get("wrong", 0),
         unchecked_traces=outcomes.get("unchecked", 0),
         visible_ms=latency(found.select(pl.col("visible_ns") - pl.col("acknowledged_ns")).to_series()),
+        at_first_read=found.filter(pl.col("polls") == 1).height,
         problems=_problems(probes.filter(pl.col("outcome") != "found")),
     )
 
