@@ -26,7 +26,7 @@ from vivace.profile.objective import DEFAULT_OBJECTIVES
 
 START_NS = 1_794_500_000_000_000_000
 SECOND_NS = 1_000_000_000
-NAMES = ("errors in checkout", "slow database calls", "spans of one service", "rate by service")
+NAMES = ("slow database calls", "spans of one service", "rate by service")
 BUCKETS = ("last minute", "last hour", "yesterday")
 
 Numbers = npt.NDArray[np.float64]
@@ -48,6 +48,7 @@ class Sample:
     missing: int = 0
     queries_failed: float = 0.0
     late_ms: float = 0.3
+    query_name: str = "errors in checkout"
     message: str = "pushing too fast: the log is 512 MiB ahead"
     seed: int = 1
     ingests: bool = True
@@ -157,7 +158,8 @@ def queries(sample: Sample) -> pl.DataFrame:
     random = np.random.default_rng(sample.seed + 1)
     count = int(sample.duration_s * sample.queries_per_s)
     due = START_NS + np.arange(count) * SECOND_NS / sample.queries_per_s
-    name, bucket = np.arange(count) % len(NAMES), random.integers(0, len(BUCKETS), count)
+    names = np.array((sample.query_name, *NAMES))
+    name, bucket = np.arange(count) % len(names), random.integers(0, len(BUCKETS), count)
     service = random.lognormal(np.log(sample.query_ms), 0.5, count) * (1 + name) * (1 + 0.5 * bucket)
     failed = random.random(count) < sample.queries_failed
     started = due + random.exponential(0.2, count) * 1e6
@@ -165,7 +167,7 @@ def queries(sample: Sample) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "query": np.arange(count),
-            "name": np.array(NAMES)[name],
+            "name": names[name],
             "bucket": np.array(BUCKETS)[bucket],
             "kind": "search",
             "due_ns": due,

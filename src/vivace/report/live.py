@@ -19,6 +19,7 @@ from rich.text import Text
 from vivace.measure.probe import ProbeProgress
 from vivace.query.board import QueryProgress
 from vivace.report.quantity import clock, compact, count, milliseconds, whole
+from vivace.report.terminal import printable
 from vivace.send.progress import SendProgress
 
 LINE_EVERY_S: Final = 5.0
@@ -86,7 +87,8 @@ class Live:
             self._screen.update(picture(state, rates))
         elif self._is_time(state):
             self._printed = state.phase, state.profile, self._now()
-            self._console.print(Text(line(state, rates)), soft_wrap=True)
+            text = printable(line(state, rates), self._console.encoding)
+            self._console.print(Text(text), soft_wrap=True)
 
     def _remember(self, state: LiveState) -> None:
         if self._recent and (self._recent[-1].phase, self._recent[-1].profile) != (state.phase, state.profile):
@@ -117,21 +119,17 @@ def rates_of(before: LiveState, state: LiveState) -> Rates:
 
 def line(state: LiveState, rates: Rates) -> str:
     """A state as one plain line."""
-    parts = [f"{state.profile}: {state.phase}{_time(state)}"]
-    if state.send is not None:
-        parts += _given((rates.spans, lambda rate: compact(rate, "spans/s")), (rates.megabytes, _megabytes))
-        parts += [
-            *_latency(state.send),
-            f"{whole(lost(state.send))} lost",
-            f"{whole(state.send.dropped_spans)} dropped",
-        ]
-        parts.append(f"{state.send.in_flight} in flight")
-    if state.query is not None:
-        parts += _given((rates.queries, lambda rate: count(rate, "queries/s")))
-        parts += [f"{whole(state.query.failed)} queries failed"]
-    if state.probes is not None:
-        parts.append(f"{whole(state.probes.found)} traces read back, {whole(state.probes.missing)} missing")
-    return ", ".join(parts).replace("\u00a0", " ")
+    parts = [[f"{state.profile}: {state.phase}{_time(state)}"]]
+    if (send := state.send) is not None:
+        speed = _given((rates.spans, lambda rate: compact(rate, "spans/s")), (rates.megabytes, _megabytes))
+        troubles = [f"{whole(lost(send))} lost", f"{whole(send.dropped_spans)} dropped"]
+        parts.append([*speed, *_latency(send), *troubles, f"{send.in_flight} in flight"])
+    if (query := state.query) is not None:
+        speed = _given((rates.queries, lambda rate: count(rate, "queries/s")))
+        parts.append([*speed, *_latency(query), f"{whole(query.failed)} failed", f"{whole(query.dropped)} dropped"])
+    if (probes := state.probes) is not None:
+        parts.append([f"{whole(probes.found)} traces read back", f"{whole(probes.missing)} missing"])
+    return "; ".join(", ".join(part) for part in parts)
 
 
 def picture(state: LiveState, rates: Rates) -> RenderableType:
@@ -139,14 +137,24 @@ def picture(state: LiveState, rates: Rates) -> RenderableType:
     head = Table.grid(expand=True)
     head.add_column()
     head.add_column(justify="right")
-    head.add_row(Text.assemble((state.profile, "bold"), f"  {state.phase}"), Text(_time(state).strip(", "), "dim"))
+    head.add_row(
+        Text.assemble((printable(state.profile, "utf-8"), "bold"), f"  {state.phase}"),
+        Text(_time(state).strip(", "), "dim"),
+    )
     parts: list[RenderableType] = [head]
     if state.duration_s is not None:
-        parts.append(ProgressBar(total=state.duration_s, completed=min(state.elapsed_s, state.duration_s)))
+        parts.append(_bar(state.elapsed_s, state.duration_s))
     rows = Table.grid(padding=(0, 2))
     for name, cells in _rows(state, rates):
         rows.add_row(Text(name, "bold"), *cells)
     return Group(*parts, rows)
+
+
+def _bar(elapsed_s: float, duration_s: float) -> Table:
+    """In a table, because a bar by itself does not end its line."""
+    row = Table.grid(expand=True)
+    row.add_row(ProgressBar(total=duration_s, completed=min(elapsed_s, duration_s)))
+    return row
 
 
 def lost(send: SendProgress) -> int:
@@ -160,7 +168,7 @@ def _rows(state: LiveState, rates: Rates) -> list[tuple[str, list[Text]]]:
         speed = _given((rates.spans, lambda rate: compact(rate, "spans/s")), (rates.megabytes, _megabytes))
         busy = f"{send.in_flight} of {send.vus} VUs busy"
         rows.append(("Spans", _texts([" ".join(speed), *_latency(send), busy])))
-        rows.append(("", [*_texts([f"{compact(send.acknowledged_spans)} taken"]), *_errors(send)]))
+        rows.append(("", [*_texts([f"{compact(send.acknowledged_spans)} acknowledged"]), *_errors(send)]))
     if (query := state.query) is not None:
         speed = _given((rates.queries, lambda rate: count(rate, "queries/s")))
         rows.append(("Queries", _texts([" ".join(speed), *_latency(query), f"{query.in_flight} in flight"])))
@@ -182,7 +190,7 @@ def _errors(send: SendProgress) -> list[Text]:
 
 
 def _trouble(number: int, word: str) -> Text:
-    return Text(f"{compact(number)} {word}", "bold red" if number else "dim")
+    return Text(f"{count(number)} {word}", "bold red" if number else "dim")
 
 
 def _latency(progress: SendProgress | QueryProgress) -> list[str]:

@@ -16,9 +16,10 @@ PREFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 def digits(value: float, significant: int = 3) -> str:
     """The number to so many significant digits, never fewer than its whole digits: 1,234 · 12.3 · 0.0457."""
-    if value == 0:
+    rounded = float(f"{value:.{significant}g}")
+    if rounded == 0:
         return "0"
-    decimals = significant - 1 - floor(log10(abs(value)) + 1e-9)
+    decimals = significant - 1 - floor(log10(abs(rounded)) + 1e-9)
     return f"{value:,.{max(decimals, 0)}f}"
 
 

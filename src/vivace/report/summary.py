@@ -36,7 +36,7 @@ def print_summary(figures: Figures, report: Path | None = None, console: Console
 def summary(figures: Figures, report: Path | None = None) -> list[Text]:
     """The lines of the summary."""
     head = [_head(figures), *_why(figures), Text()]
-    body = [_line(name, said) for name, said in _body(figures)]
+    body = [_line(name, _fitting(said)) for name, said in _body(figures)]
     if report is not None:
         dashboard = report / f"{figures.profile}-dashboard.html"
         body.append(_line("Report", str(dashboard if dashboard.exists() else report)))
@@ -97,9 +97,9 @@ def _ingest(ingest: IngestFigures) -> Iterator[Line]:
         (ingest.failed_spans, "failed"),
         (ingest.unknown_spans, "unknown"),
     )
-    exact = f"sent = {' + '.join(f'{whole(number)} {name}' for number, name in parts)}"
-    short = f"sent = {' + '.join(f'{compact(number)} {name}' for number, name in parts)}"
-    yield "", exact if len(exact) <= COLUMNS - NAME_COLUMNS else short
+    exact = " + ".join(f"{whole(number)} {name}" for number, name in parts)
+    short = " + ".join(f"{count(number)} {name}" for number, name in parts)
+    yield "  sent =", exact if len(exact) <= COLUMNS - NAME_COLUMNS else short
     yield "Throughput", f"{compact(ingest.spans_per_s, 'spans/s')}, {count(ingest.mb_per_s, 'MB/s')} acknowledged"
     if ingest.response_ms is not None:
         yield "Response", f"{_latency(ingest.response_ms)} (from when due)"
@@ -118,7 +118,7 @@ def _visible(verification: VerificationFigures) -> str:
 def _query(query: QueryFigures) -> Iterator[Line]:
     yield "Queries", f"{whole(query.offered)} offered = {whole(query.sent)} sent + {whole(query.dropped)} dropped"
     rate = count(query.queries_per_s, "queries/s")
-    yield "", f"sent = {whole(query.succeeded)} succeeded + {whole(query.failed)} failed; {rate}"
+    yield "  sent =", f"{whole(query.succeeded)} succeeded + {whole(query.failed)} failed; {rate}"
     if query.response_ms is not None:
         yield "", _latency(query.response_ms)
 
@@ -132,7 +132,7 @@ def _trust(figures: Figures) -> Iterator[Line]:
         ceiling = compact(figures.ceiling.spans_per_s, "spans/s")
         yield "Generator", f"{percent(round(share, 1))} of the {ceiling} that it can send"
     for number, warning in enumerate(figures.warnings[:2]):
-        yield "" if number else "Caution", _fitting(warning)
+        yield "" if number else "Caution", warning
 
 
 def _latency(latency: Latency) -> str:

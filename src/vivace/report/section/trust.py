@@ -50,11 +50,11 @@ def _punctuality(figures: Figures) -> Html | None:
     if figures.clock_step_ms is not None:
         facts.append(
             (
-                "The clock was set",
+                "The clock was set by",
                 datum(
                     "clock_step_ms",
                     figures.clock_step_ms,
-                    milliseconds(figures.clock_step_ms) if figures.clock_step_ms else "not at all",
+                    milliseconds(figures.clock_step_ms),
                 ),
             )
         )
