@@ -85,7 +85,7 @@ def generate_traces(settings: TraceSettings, prefix: Path) -> Metadata:
     except OSError as error:
         where = error.filename or path
         raise OutputError(
-            f"{where}: cannot be written: {error.strerror}; choose another folder or make room"
+            f"{where}: cannot be written: {error.strerror or error}; choose another folder or make room"
         ) from error
     return metadata
 
@@ -102,7 +102,7 @@ def _batches(source: TraceSource, settings: TraceSettings) -> Iterator[bytes]:
 
 def _write(path: Path, parts: Iterable[bytes]) -> None:
     """Writes a file that appears when it is complete. Raises OSError."""
-    temporary = path.with_name(f"{path.name}.tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             for part in parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,10 +175,14 @@ def write_index(template: Template, path: Path, stamp: Mapping[str, str]) -> Non
         "times": _lists(template.time_bounds, offset=template.time_offset, value=template.time_value),
     }
     batch = pa.RecordBatch.from_pydict(requests | lists).replace_schema_metadata(dict(stamp))
-    temporary = path.with_suffix(".index.tmp")
-    with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, batch.schema) as stream:
-        stream.write_batch(batch)
-    temporary.rename(path)
+    temporary = path.with_suffix(f".index.{os.getpid()}.tmp")  # several workers may do this at once
+    try:
+        with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, batch.schema) as stream:
+            stream.write_batch(batch)
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _lists(bounds: npt.NDArray[np.int64], **columns: npt.NDArray[np.generic]) -> pa.LargeListArray:

@@ -1,4 +1,4 @@
-"""Columns of text that is different in every row: hexadecimal numbers, UUIDs, addresses, URLs; made all at once."""
+"""Columns of text that is different in every row: UUIDs, addresses, numbers, URLs; made all at once."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ import pyarrow.compute as pc
 HEX: Final = np.array([list(f"{byte:02x}".encode()) for byte in range(256)], np.uint8)
 DASHES: Final = (8, 13, 18, 23)
 """Where a UUID has its dashes."""
-
-
-def hexadecimal(words: npt.NDArray[np.uint64]) -> pa.Array:
-    """16 digits per word."""
-    return _strings(HEX[words.view(np.uint8).reshape(words.size, 8)].reshape(words.size, 16))
 
 
 def uuids(random: np.random.Generator, count: int) -> pa.Array:

@@ -1,0 +1,67 @@
+"""How fast templates are made, scanned and turned into requests, on one core: JSON lines {"name", "value", "unit"}."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import process_time
+from typing import Final
+
+from vivace.profile.model import TraceProfile
+from vivace.telemetry.generate import SPANS, TraceSettings, generate_traces
+from vivace.telemetry.index import build
+from vivace.telemetry.patch import Patcher
+from vivace.telemetry.template import Template
+from vivace.telemetry.wire import TRACES, scan
+
+GENERATED_SPANS: Final = 260_000
+REPEATS: Final = 5
+PATCHED_REQUESTS: Final = 500
+
+
+def report(name: str, value: float, unit: str, **more: object) -> None:
+    print(json.dumps({"name": name, "value": round(value, 2), "unit": unit, **more}), flush=True)
+
+
+def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Processor seconds of the fastest of some runs."""
+    return min(_once(work) for _ in range(repeats))
+
+
+def _once(work: Callable[[], object]) -> float:
+    started = process_time()
+    work()
+    return process_time() - started
+
+
+def bench(profile: TraceProfile, folder: Path) -> None:
+    traces = 2 * GENERATED_SPANS // sum(SPANS[profile])
+    settings = TraceSettings(profile=profile, traces=traces, traces_per_request=20)
+    took = seconds(lambda: generate_traces(settings, folder / profile), repeats=2)
+    metadata = generate_traces(settings, folder / profile)
+    template = Template.open(folder / metadata.template)
+    spans = metadata.spans
+    report("generate", spans / took, "spans/s/core", profile=profile, spans=spans)
+    report("bytes_per_span", metadata.bytes_per_span, "B", profile=profile)
+    report("gzip_ratio", metadata.gzip_ratio, "x", profile=profile)
+    report("index_bytes_per_span", (template.bytes_in_memory - metadata.bytes) / spans, "B", profile=profile)
+    scanning = seconds(lambda: scan(template.payload, TRACES, metadata.template))
+    report("scan", spans / scanning, "spans/s/core", profile=profile)
+    building = seconds(lambda: build(template.payload, metadata.template))
+    report("index", spans / building, "spans/s/core", profile=profile)
+    patcher = Patcher(template, seed=1)
+    patched = sum(int(template.requests.items[number % len(template)]) for number in range(PATCHED_REQUESTS))
+    patching = seconds(lambda: [patcher.patch(number, 10**18) for number in range(PATCHED_REQUESTS)])
+    report("patch", patched / patching, "spans/s/core", profile=profile)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for profile in SPANS:
+            bench(profile, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
