@@ -82,10 +82,12 @@ function step(chart, key) {
 }
 
 for (const chart of charts) {
-  chart.area.addEventListener("pointermove", (event) => {
+  const follow = (event) => {
     const box = chart.area.getBoundingClientRect();
     show(chart, nearest(chart.places, (event.clientX - box.left) / box.width));
-  });
+  };
+  chart.area.addEventListener("pointermove", follow);
+  chart.area.addEventListener("pointerdown", follow);
   chart.area.addEventListener("pointerleave", clear);
   chart.area.addEventListener("blur", clear);
   chart.area.addEventListener("keydown", (event) => {
