@@ -12,7 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from vivace.errors import ConfigurationError
 from vivace.send.protocol import METHODS
-from vivace.send.sink import Sink, SinkSettings, span_count
+from vivace.send.receiver import span_count
+from vivace.send.sink import Sink, SinkSettings
 from vivace.telemetry.template import Signal
 
 
@@ -71,9 +72,10 @@ def test_messages_of_many_megabytes_are_taken(sink: Sink) -> None:
 
 
 def test_an_unknown_method_is_refused(sink: Sink) -> None:
-    with grpc.insecure_channel(sink.address) as channel, pytest.raises(grpc.RpcError, match="UNIMPLEMENTED"):
+    with grpc.insecure_channel(sink.address) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/some.Service/Other")
-        call(b"", timeout=10)
+        with pytest.raises(grpc.RpcError, match="UNIMPLEMENTED"):
+            call(b"", timeout=10)
 
 
 def test_counts_stay_after_the_sink_has_stopped_and_spans_are_absent_when_not_counted() -> None:

@@ -131,6 +131,7 @@ class GrpcExporter(Exporter):
         self._pause_ns = min(2 * self._pause_ns, LONGEST_PAUSE_NS)
 
     def _poll(self, seconds: float) -> None:
+        self._bury()
         reading = [link for link in self._links if link.connected]
         writing = [link for link in self._links if link.wants_to_write]
         readable, writable, _ = select.select(reading, writing, [], seconds)

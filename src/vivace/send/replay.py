@@ -47,11 +47,19 @@ class Replay:
 
     def start(self) -> None:
         """Returns when every worker is ready and knows when to start."""
+        self.prepare()
+        self.begin(self._settings.start_ns)
+
+    def prepare(self) -> None:
+        """Returns when every worker is ready; then begin()."""
         _check_writable(self._part(0))
         for worker in range(self._settings.workers):
             self._start_worker(worker)
         self._wait_until_ready()
-        self.start_ns = self._settings.start_ns or self._clock.now_ns() + LEAD_NS
+
+    def begin(self, start_ns: int | None = None) -> None:
+        """Tells every worker when to start, in Unix nanoseconds; None: at once."""
+        self.start_ns = start_ns or self._clock.now_ns() + LEAD_NS
         for board in self._boards:
             board.counts[Count.START_NS] = self.start_ns
 

@@ -24,7 +24,7 @@ from vivace.telemetry.template import Template
 
 CONNECT_SECONDS: Final = 2.0
 REST_SECONDS: Final = 0.01
-"""Until the next request when the last failed at once, so that an absent target is not answered with a flood."""
+"""Until the next request when the last one failed at once, so that the ledger of an absent target is no flood."""
 TICK_NS: Final = 500_000_000
 LATE_NS: Final = 100_000_000
 
@@ -112,7 +112,9 @@ class Worker:
                 return
             self._vus.take()
             self._send(number, None, patched)
-            self._settle(0 if self._vus.busy else REST_SECONDS)
+            self._settle(0)
+            if not self._vus.busy:  # it ended at once: nobody is there
+                self._settle(REST_SECONDS)
             number += self._settings.workers
 
     def _patch(self, number: int, due_ns: int) -> Patched:
