@@ -76,6 +76,7 @@ class Catalogue:
                 for trace in shared_traces(view, known):
                     self._spread.setdefault(trace, set()).update((identity, other))
             self._views[identity] = view
+        self._views = {identity: self._views[identity] for identity in units}
         self._visible = tuple(self._arranged())
 
     def _forget(self, gone: str) -> None:
@@ -110,7 +111,7 @@ class Catalogue:
         if made is not None:
             made[0].forget()
         parts = []
-        for view in (self._views[unit] for unit in sorted(spread)):
+        for view in (view for unit, view in self._views.items() if unit in spread):
             pieces = [find_trace(view, trace) for trace in traces]
             rows = np.sort(np.array([piece.trace for piece in pieces if piece is not None], np.int64))
             parts.append(pick(view, rows))

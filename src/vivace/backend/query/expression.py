@@ -76,12 +76,13 @@ class Evaluation:
         return (Column(Type.BOOL, self.truth(expression, frame)),)
 
     def _all(self, terms: Sequence[FieldExpression], frame: Frame) -> Mask:
-        plain = [term for term in terms if frame.table != "spans" or not _child(term, frame)]
+        of_children = [_children_read(term, frame) if frame.table == "spans" else frozenset() for term in terms]
         mask = np.ones(len(frame), np.bool_)
-        for term in plain:
-            mask = self._narrowed(term, frame, mask)
-        for child in _CHILDREN if len(plain) < len(terms) else ():
-            group = [term for term in terms if term not in plain and _child(term, frame) == child]
+        for term, children in zip(terms, of_children, strict=True):
+            if len(children) != 1:
+                mask = self._narrowed(term, frame, mask)
+        for child in _CHILDREN:
+            group = [term for term, children in zip(terms, of_children, strict=True) if children == {child}]
             if group:
                 places = np.flatnonzero(mask)
                 mask = np.zeros_like(mask)
@@ -115,7 +116,7 @@ class Evaluation:
     def _comparison(self, expression: Binary, frame: Frame) -> Mask:
         if frame.table == "spans":
             child = _child(expression, frame)
-            if child:
+            if child is not None:
                 return self._any([expression], child, frame)
             above = _level(expression, frame)
             if above:
@@ -148,8 +149,9 @@ class Evaluation:
         return own
 
     def _read(self, field: Attribute | IntrinsicField, frame: Frame) -> tuple[Part, ...]:
-        if frame.table == "spans" and (child := _child(field, frame)):
-            return self._first_child(field, child, frame)
+        child = _child(field, frame)
+        if child is not None and child != frame.table:
+            return self._first_child(field, child, Frame(frame.view, "spans", frame.of("spans")))
         parts = read(field, frame)
         if isinstance(field, IntrinsicField) or not any(isinstance(part, Lists) for part in parts):
             return parts
@@ -237,9 +239,14 @@ def children_of(frame: Frame, child: str) -> tuple[Rows, Rows]:
     return np.repeat(start, counts) + within, place
 
 
+def _children_read(expression: FieldExpression, frame: Frame) -> frozenset[str]:
+    """Which of events and links an expression reads."""
+    return frozenset(_CHILDREN) & {table for field in fields(expression) for table in tables(field, frame.view)}
+
+
 def _child(expression: FieldExpression, frame: Frame) -> str | None:
-    """The table of events or links that an expression reads, if it does."""
-    read_from = {table for field in fields(expression) for table in tables(field, frame.view)}
+    """The table of events or links on which a comparison is judged: events when it reads both."""
+    read_from = _children_read(expression, frame)
     return next((child for child in _CHILDREN if child in read_from), None)
 
 

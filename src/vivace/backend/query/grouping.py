@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 
 from vivace.backend.query.value import Column, Identifiers, Lists, Part, Rows, Type, Value
 from vivace.traceql.tree import Static
@@ -32,12 +33,46 @@ def group_codes(parts: Sequence[Part], rows: int) -> Rows:
     """A number per distinct value, the same for the same value; -1 for nil. They follow the values' order."""
     codes = np.full(rows, _NIL, np.int64)
     highest = 0
-    for part in parts:
+    for part in united(parts):
         numbered = _codes(part)
         known = part.known & (codes == _NIL)
         codes[known] = numbered[known] + highest
         highest += int(numbered.max(initial=0)) + 1
     return codes
+
+
+def united(parts: Sequence[Part]) -> list[Part]:
+    """The same with one column per type: a key may have values of one type on spans and on resources."""
+    by_type: dict[Type, list[Column]] = {}
+    others: list[Part] = []
+    for part in parts:
+        if isinstance(part, Column):
+            by_type.setdefault(part.type, []).append(part)
+        else:
+            others.append(part)
+    return [*(same[0] if len(same) == 1 else _joined(same) for same in by_type.values()), *others]
+
+
+def _joined(same: Sequence[Column]) -> Column:
+    if same[0].type is Type.STRING:
+        same = _with_common_words(same)
+    data, known = same[0].data.copy(), same[0].known
+    for column in same[1:]:
+        fresh = column.known & ~known
+        data[fresh] = column.data[fresh]
+        known = known | fresh
+    return Column(same[0].type, data, known, same[0].words)
+
+
+def _with_common_words(same: Sequence[Column]) -> list[Column]:
+    words = [pa.array([], pa.string()) if column.words is None else column.words for column in same]
+    encoded = pa.concat_arrays(words).dictionary_encode()
+    numbers = np.append(encoded.indices.to_numpy(), -1)
+    starts = np.cumsum([0, *(len(one) for one in words)])
+    return [
+        Column(Type.STRING, numbers[np.where(column.known, column.data + start, -1)], None, encoded.dictionary)
+        for column, start in zip(same, starts, strict=False)
+    ]
 
 
 def _codes(part: Part) -> Rows:

@@ -105,8 +105,7 @@ def _trace(one: _Found, request: SearchRequest, asked: Conditions) -> Json:
     answer = {key: value for key, value in answer.items() if value}
     if request.with_spansets:
         sets = _spansets(one, request, asked)
-        answer |= {"spanSet": sets[0], "spanSets": sets}
-    answer["serviceStats"] = _services(view, trace)
+        answer |= {"spanSet": sets[0], "spanSets": sets, "serviceStats": _services(view, trace)}
     return answer
 
 

@@ -84,7 +84,7 @@ def _nested_set(view: View) -> NestedSet:
         left[level] = (left[parent[level]] if depth else 0) + 1 + 2 * before[level]
     connected = parent != UNCONNECTED
     right = np.where(connected, left + 2 * size - 1, 0)
-    above = np.where(parent >= 0, left[parent], np.where(parent == ROOT, -1, 0))
+    above = np.where(parent >= 0, left[np.maximum(parent, 0)], np.where(parent == ROOT, -1, 0))
     return NestedSet(left, right, above)
 
 

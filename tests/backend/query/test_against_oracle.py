@@ -1,0 +1,85 @@
+"""The engine and the oracle give the same answers, however the spans are spread over units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.backend.query.dataset import Data, dataset, pipelines, requests
+from tests.backend.query.oracle import Oracle, Word
+
+from vivace.backend.query.catalogue import Catalogue
+from vivace.backend.query.memory import Memory
+from vivace.backend.query.search import SearchRequest, search
+from vivace.backend.store.decode import decode
+from vivace.backend.store.unit import Unit
+from vivace.errors import QueryError
+from vivace.traceql.tree import Pipeline
+
+
+def units(data: Data, deal: Sequence[int]) -> tuple[Unit, ...]:
+    """The spans dealt to units by number."""
+    hands: dict[int, Data] = {}
+    for place, one in enumerate(data):
+        hands.setdefault(deal[place % len(deal)], []).append(one)
+    return tuple(Unit.in_memory(decode(requests(hand))) for hand in hands.values())
+
+
+def found(pipeline: Pipeline, given_units: tuple[Unit, ...]) -> list[dict[str, Any]]:
+    catalogue = Catalogue(lambda: given_units, Memory(1 << 20))
+    answer: list[dict[str, Any]] = search(catalogue.visible(), SearchRequest(pipeline, limit=100, spans=0))  # type: ignore[assignment]
+    return answer
+
+
+def simple(trace: dict[str, Any]) -> list[Any]:
+    return sorted(
+        (
+            sorted(one["spanID"] for one in spanset["spans"]),
+            sorted((each["key"], plain(each["value"])) for each in spanset.get("attributes", [])),
+        )
+        for spanset in trace["spanSets"]
+    )
+
+
+def plain(value: dict[str, Any]) -> str:
+    """An AnyValue without its type, as text; durations and words as their text."""
+    if "arrayValue" in value:
+        return "[" + ", ".join(plain(one) for one in value["arrayValue"]["values"]) + "]"
+    return str(next(iter(value.values())))
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=dataset(), pipeline=pipelines, deal=st.lists(st.integers(0, 3), min_size=1, max_size=12))
+def test_search_answers_what_the_oracle_answers(data: Data, pipeline: Pipeline, deal: list[int]) -> None:
+    try:
+        expected = Oracle(pipeline).answer(data)
+    except QueryError:
+        with pytest.raises(QueryError):
+            found(pipeline, units(data, deal))
+        return
+    answered = found(pipeline, units(data, deal))
+    assert {one["traceID"].rjust(32, "0"): ids(simple(one)) for one in answered} == {
+        trace: ids(sets) for trace, sets in expected.items()
+    }
+    order = [(-int(one["startTimeUnixNano"]), one["traceID"].rjust(32, "0")) for one in answered]
+    assert order == sorted(order)
+
+
+def ids(sets: list[Any]) -> list[Any]:
+    return [spans for spans, _ in sets]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=dataset(), pipeline=pipelines, deal=st.lists(st.integers(0, 3), min_size=1, max_size=12))
+def test_an_answer_does_not_depend_on_how_spans_are_spread(data: Data, pipeline: Pipeline, deal: list[int]) -> None:
+    try:
+        together = found(pipeline, units(data, [0]))
+    except QueryError:
+        return
+    assert found(pipeline, units(data, deal)) == together
+
+
+assert Word  # the oracle's words are its own
