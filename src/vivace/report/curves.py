@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil, floor, log10, sqrt
 from typing import Final
 
 import polars as pl
@@ -15,6 +15,7 @@ from vivace.report.evidence import NS, Evidence
 Values = list[float | None]
 
 CURVE_POINTS: Final = 160
+FEWEST_BINS: Final = 8
 MOST_BINS: Final = 32
 
 
@@ -68,13 +69,14 @@ def percentile_curve(rows: pl.DataFrame, duration: pl.Expr) -> Curve | None:
 
 
 def distribution(values: pl.Series) -> Distribution | None:
-    """Counts in bins of a round width; a thin tail is gathered in the last one. None without values."""
+    """Counts in bins of a round width, more of them for more values; a thin tail is gathered in the last one."""
     known = values.drop_nulls()
     if known.is_empty():
         return None
     most, usual = float(known.max()), float(known.quantile(0.99, "higher"))  # type: ignore[arg-type]
     shown = most if most <= usual * 2 else usual * 1.5
-    width = round_up(max(shown, 1e-6) / MOST_BINS)
+    wanted = min(max(FEWEST_BINS, ceil(2 * sqrt(known.len()))), MOST_BINS)
+    width = round_up(max(shown, 1e-6) / wanted)
     bins = floor(shown / width) + 1
     counts = [0] * bins
     for place, number in (known // width).clip(0, bins - 1).cast(pl.Int64).value_counts().iter_rows():

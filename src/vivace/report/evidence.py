@@ -41,8 +41,8 @@ class Evidence:
 
     @cached_property
     def seconds(self) -> int:
-        """How many seconds charts show: whole seconds of the load, and what came later where that was over a second."""
-        lasted = max(1, floor(self.figures.duration_s + 0.05))
+        """How many seconds charts show: those of the load, and what came later where that was over a second."""
+        lasted = max(1, floor(self.figures.duration_s + 0.25))
         ended = [rows["ended_ns"].max() for rows in (self.sends, self.queries)]
         last = max(((moment - self.start_ns) / NS for moment in ended if isinstance(moment, int)), default=0.0)
         return ceil(last) if last > lasted + 1 else lasted

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Final
 
 from vivace.measure.figures import VerificationFigures
 from vivace.measure.series import visible_series
 from vivace.report.chart.bars import bar_chart
 from vivace.report.chart.figure import Figure, Ink, Labelled, Series
 from vivace.report.chart.scale import Tick, linear, short
-from vivace.report.curves import Distribution, distribution
+from vivace.report.curves import Distribution, distribution, round_up
 from vivace.report.evidence import Evidence
 from vivace.report.facts import Fact, fact_list
 from vivace.report.markup import Html, datum, element
 from vivace.report.quantity import milliseconds, whole
 
-TICKS = 5
+TICKS: Final = 6
 
 
 def visibility(evidence: Evidence) -> Html | None:
@@ -41,8 +42,9 @@ def _chart(spread: Distribution) -> Html:
     labels = [f"{milliseconds(low)} to {milliseconds(high)}" for low, high in pairwise(edges)]
     if spread.open:
         labels[-1] = f"over {milliseconds(edges[-2])}"
-    every = max(1, -(-bins // TICKS))
-    ticks = tuple(Tick(n / bins, short(milliseconds(edges[n]))) for n in range(0, bins + 1, every))
+    step = max(round_up(edges[-1] / TICKS), spread.width)
+    marked = [n * step for n in range(int(edges[-1] / step + 1e-9) + 1)]
+    ticks = tuple(Tick(edge / edges[-1], short(milliseconds(edge))) for edge in marked)
     axis = Labelled([(n + 0.5) / bins for n in range(bins)], labels, ticks)
     figure = Figure("Time to visible", "traces", axis, linear(spread.counts, whole), "traces by time")
     return bar_chart(figure, [Series("traces", [float(count) for count in spread.counts], Ink.MAIN)])
