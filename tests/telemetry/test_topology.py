@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from vivace.telemetry.operations import Shape, catalogue
+from vivace.telemetry.catalogue import catalogue
+from vivace.telemetry.operations import Shape
 from vivace.telemetry.texts import addresses, decimal, joined, uuids
 from vivace.telemetry.topology import Topology, shop
 from vivace.telemetry.trees import grow

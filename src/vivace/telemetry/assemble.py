@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from vivace.telemetry.arrays import Numbers
 from vivace.telemetry.batch import Batch
 from vivace.telemetry.details import Details
 from vivace.telemetry.encode import encode, fixed_bytes, listed
@@ -17,7 +18,6 @@ from vivace.telemetry.operations import KIND, Shape
 from vivace.telemetry.resources import SCOPES, Resources
 from vivace.telemetry.sdk import SDKS
 from vivace.telemetry.slots import Identity, marked_words
-from vivace.telemetry.trees import Numbers
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
 SAMPLED: Final = 0x101
@@ -40,7 +40,7 @@ class Placed:
     rank: Numbers
     """Place of each row in the output."""
     scope_first: Numbers
-    """Places in the output where a scope starts."""
+    """Numbers in the output where a scope starts."""
     resource_first: Numbers
     """Numbers of the scopes that start a resource."""
 
@@ -72,7 +72,7 @@ def assemble(batch: Batch, details: Details, resources: Resources, random: np.ra
 def _place(batch: Batch) -> Placed:
     resource = batch.request * len(batch.catalogue.topology.services) + batch.service
     scope = resource * SCOPES + ~OUTWARD[batch.shape]
-    order = np.lexsort((batch.end(), scope))
+    order = np.lexsort((batch.end, scope))
     rank = np.empty(order.size, np.int64)
     rank[order] = np.arange(order.size)
     scope_first = np.flatnonzero(np.diff(scope[order], prepend=-1))
@@ -95,8 +95,8 @@ def _spans(batch: Batch, placed: Placed, details: Details, random: np.random.Gen
         "flags": pa.array(flags.astype(np.uint32)),
         "name": names.take(pa.array(operation)),
         "kind": pa.array(KIND[shape]),
-        "start_time_unix_nano": pa.array(batch.start()[order].astype(np.uint64)),
-        "end_time_unix_nano": pa.array(batch.end()[order].astype(np.uint64)),
+        "start_time_unix_nano": pa.array(batch.start[order].astype(np.uint64)),
+        "end_time_unix_nano": pa.array(batch.end[order].astype(np.uint64)),
         "attributes": attributes,
         "events": events(batch, placed.rank, details.vocabulary, random),
         "links": links(batch, placed.rank, identity, details.vocabulary, random),

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 
+from vivace.telemetry.arrays import Numbers
 from vivace.telemetry.encode import key_values, listed
-from vivace.telemetry.trees import Numbers
 
 Scalar: TypeAlias = str | bool | int | float | tuple[str, ...]
 

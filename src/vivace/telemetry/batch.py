@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from vivace.telemetry.arrays import Numbers
+from vivace.telemetry.catalogue import Catalogue
 from vivace.telemetry.faults import Faults
-from vivace.telemetry.operations import Catalogue
 from vivace.telemetry.timing import Times
-from vivace.telemetry.trees import Numbers, Trees
+from vivace.telemetry.trees import Trees
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Batch:
     """Arrays are by span, trace after trace."""
 
@@ -26,20 +28,26 @@ class Batch:
     """Which trace of its request."""
     epoch: Numbers
     """Template time at which the span's trace starts."""
-    shape: Numbers = field(init=False)
-    service: Numbers = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", self.catalogue.shape[self.trees.operation])
-        object.__setattr__(self, "service", self.catalogue.service[self.trees.operation])
 
     def __len__(self) -> int:
         return len(self.trees)
 
+    @cached_property
+    def shape(self) -> Numbers:
+        """What each span is about."""
+        return self.catalogue.shape[self.trees.operation]
+
+    @cached_property
+    def service(self) -> Numbers:
+        """Number of each span's service."""
+        return self.catalogue.service[self.trees.operation]
+
+    @cached_property
     def start(self) -> Numbers:
-        """Template time of each start."""
+        """Template time."""
         return np.asarray(self.epoch + self.times.start)
 
+    @cached_property
     def end(self) -> Numbers:
-        """Template time of each end."""
-        return np.asarray(self.epoch + self.times.start + self.times.duration)
+        """Template time."""
+        return np.asarray(self.start + self.times.duration)

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from vivace.telemetry.arrays import Numbers
 from vivace.telemetry.attributes import AttributeTable, Vocabulary
 from vivace.telemetry.batch import Batch
 from vivace.telemetry.operations import CAN_CALL
 from vivace.telemetry.texts import decimal, joined, uuids
 from vivace.telemetry.topology import Values
-from vivace.telemetry.trees import Numbers
 
 TOLD: Final = 0.45
 """Chance that a span tells one of its service's attributes."""

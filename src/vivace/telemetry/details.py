@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from vivace.telemetry.arrays import Flags, Numbers
 from vivace.telemetry.attributes import AttributeTable, Vocabulary
 from vivace.telemetry.batch import Batch
 from vivace.telemetry.business import tell_business
+from vivace.telemetry.catalogue import Catalogue
 from vivace.telemetry.faults import HTTP_STATUS, REFUSALS, RPC_STATUS, Fault, failed
-from vivace.telemetry.operations import Catalogue, Operation, Shape
+from vivace.telemetry.operations import Operation, Shape
 from vivace.telemetry.sdk import SDKS
 from vivace.telemetry.texts import addresses, decimal, joined
 from vivace.telemetry.topology import Language
-from vivace.telemetry.trees import Numbers
 
 DATABASE_ERROR: Final = ("", "", "", "", "40P01", "57P03", "57014")
 AGENTS: Final = (
@@ -137,7 +138,7 @@ class Details:
         queries = self.vocabulary.numbers("url.query", list(QUERIES))
         draw.table.add(searching, queries[draw.random.integers(len(QUERIES), size=searching.size)])
 
-    def _has_query(self) -> npt.NDArray[np.bool_]:
+    def _has_query(self) -> Flags:
         return np.array([operation.path in {"/search", "/suggest"} for operation in self.catalogue.operations])
 
     def _rpc(self, draw: Draw) -> None:

@@ -11,7 +11,6 @@ from functools import cache
 from typing import Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -19,6 +18,8 @@ from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 from ptars import HandlerPool
+
+from vivace.telemetry.arrays import Flags, Numbers, Words
 
 PACKAGE: Final = "vivace.flat"
 FIELD_OF: Final = {
@@ -46,12 +47,12 @@ def key_values(key: str, values: pa.Array) -> pa.Array:
     return encode("KeyValue", {"key": keys, "value": encode("AnyValue", value)})
 
 
-def listed(counts: npt.NDArray[np.int64], values: pa.Array) -> pa.ListArray:
+def listed(counts: Numbers, values: pa.Array) -> pa.ListArray:
     """Lists of the given lengths over consecutive values."""
     return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(counts)).astype(np.int32)), values)
 
 
-def fixed_bytes(words: npt.NDArray[np.uint64], present: npt.NDArray[np.bool_] | None = None) -> pa.Array:
+def fixed_bytes(words: Words, present: Flags | None = None) -> pa.Array:
     """Binary values of the words of each row, (rows, words per value); empty where not present."""
     rows, width = words.shape[0], words[0].nbytes if words.size else 0
     length = np.full(rows, width) if present is None else np.where(present, width, 0)

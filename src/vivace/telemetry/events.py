@@ -7,14 +7,15 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from vivace.telemetry.arrays import Numbers
 from vivace.telemetry.attributes import Vocabulary
 from vivace.telemetry.batch import Batch
+from vivace.telemetry.catalogue import Catalogue
 from vivace.telemetry.encode import encode, fixed_bytes, listed
 from vivace.telemetry.faults import Fault
-from vivace.telemetry.operations import Catalogue, Shape
+from vivace.telemetry.operations import Shape
 from vivace.telemetry.sdk import SDKS
 from vivace.telemetry.slots import Identity
-from vivace.telemetry.trees import Numbers
 
 NOTED: Final = {
     Shape.INTERNAL: ("cache.lookup", "cache.result", ("hit", "miss", "stale")),
@@ -41,7 +42,7 @@ def events(batch: Batch, rank: Numbers, vocabulary: Vocabulary, random: np.rando
     thrown = np.flatnonzero(batch.faults.origin)
     span = np.concatenate([noted, thrown])
     share = np.concatenate([random.random(noted.size), np.full(thrown.size, THROWN_AT)])
-    time = batch.start()[span] + (batch.times.duration[span] * share).astype(np.int64)
+    time = batch.start[span] + (batch.times.duration[span] * share).astype(np.int64)
     numbers = np.full((span.size, 3), -1)
     numbers[: noted.size, 0] = _notes(batch.shape[noted], vocabulary, random)
     fault = batch.faults.kind[thrown] - Fault.INTERNAL

@@ -9,9 +9,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vivace.telemetry.operations import Catalogue, Shape
+from vivace.telemetry.arrays import Flags, Numbers
+from vivace.telemetry.catalogue import Catalogue
+from vivace.telemetry.operations import Shape
 from vivace.telemetry.timing import Families
-from vivace.telemetry.trees import Numbers, Trees
+from vivace.telemetry.trees import Trees
 
 
 class Fault(IntEnum):
@@ -64,7 +66,7 @@ class Faults:
 
     kind: npt.NDArray[np.int8]
     """A Fault."""
-    origin: npt.NDArray[np.bool_]
+    origin: Flags
     """Whether the span failed by itself, not because of a child."""
 
 
@@ -81,23 +83,23 @@ def faults(catalogue: Catalogue, trees: Trees, levels: list[Families], random: n
     return Faults(kind, origin)
 
 
-def failed(shape: Numbers, kind: npt.NDArray[np.int8]) -> npt.NDArray[np.bool_]:
+def failed(shape: Numbers, kind: npt.NDArray[np.int8]) -> Flags:
     """Which spans have status ERROR: a server's refusal is its client's error, not its own."""
     return np.asarray((kind > REFUSALS) | ((kind > 0) & ~SERVES[shape]))
 
 
-def _rises(kind: npt.NDArray[np.int8], shape: Numbers) -> npt.NDArray[np.bool_]:
+def _rises(kind: npt.NDArray[np.int8], shape: Numbers) -> Flags:
     """A refusal reaches the client span of the same call, and ends there."""
     return np.asarray((kind > REFUSALS) | SERVES[shape])
 
 
-def _is_leaf(trees: Trees) -> npt.NDArray[np.bool_]:
+def _is_leaf(trees: Trees) -> Flags:
     leaf = np.ones(len(trees), np.bool_)
     leaf[trees.parent[trees.parent >= 0]] = False
     return leaf
 
 
-def _own_faults(shape: Numbers, leaf: npt.NDArray[np.bool_], random: np.random.Generator) -> npt.NDArray[np.int8]:
+def _own_faults(shape: Numbers, leaf: Flags, random: np.random.Generator) -> npt.NDArray[np.int8]:
     chance = random.random(shape.size)
     external = (shape == Shape.HTTP_CLIENT) & leaf
     failed = np.flatnonzero(chance < np.where(external, EXTERNAL_RATE, FAILURE_RATE[shape]))

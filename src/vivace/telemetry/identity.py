@@ -9,21 +9,21 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from vivace.telemetry.arrays import Words
 from vivace.telemetry.template import Template
 
 STREAM: Final = 0x7669_7661_6365_0001
 """Second half of the generator's key: other uses of the same seed draw from other streams."""
 
 
-def group_words(seed: int, replay: int, group: int, words: int) -> npt.NDArray[np.uint64]:
+def group_words(seed: int, replay: int, group: int, words: int) -> Words:
     """The random words of a group in the given replay of the template; their little-endian bytes are the IDs."""
     key, counter = np.array([seed, STREAM], np.uint64), np.array([0, group, replay, 0], np.uint64)
     return np.random.Philox(key=key, counter=counter).random_raw(words)
 
 
-def request_words(template: Template, seed: int, number: int) -> npt.NDArray[np.uint64]:
+def request_words(template: Template, seed: int, number: int) -> Words:
     """The words of the group that request `number` (counted from 0 over all replays) belongs to."""
     replay, request = divmod(number, len(template))
     requests = template.requests

@@ -15,9 +15,10 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from vivace.errors import TemplateError
-from vivace.telemetry.slots import Numbers, References, Slots, assign
+from vivace.telemetry.arrays import Bytes, Numbers, Words
+from vivace.telemetry.slots import References, Slots, assign
 from vivace.telemetry.template import EPOCH_NS, Requests, Signal, Template
-from vivace.telemetry.wire import SPAN, TRACES, Bytes, Found, Message, Places, Role, scan
+from vivace.telemetry.wire import SPAN, TRACES, Found, Message, Role, scan
 
 FORMAT: Final = "1"
 COLUMNS: Final = ("start", "stop", "items", "traces", "group", "words", "span_ns")
@@ -93,9 +94,9 @@ def build(payload: Bytes, source: str) -> Template:
 @dataclass(frozen=True, slots=True)
 class _Requests:
     slots: Slots
-    edges: Places
+    edges: Numbers
     """First byte of each request, and the end of the last."""
-    id_place: Places
+    id_place: Numbers
     id_slot: Numbers
 
 
@@ -129,14 +130,14 @@ def _template(payload: Bytes, found: Mapping[str, Found], requests: _Requests) -
     )
 
 
-def _ids(found: Mapping[str, Found]) -> tuple[Places, int, Places]:
-    """Places of trace IDs, how many of them are spans' own (these come first), places of span IDs."""
+def _ids(found: Mapping[str, Found]) -> tuple[Numbers, int, Numbers]:
+    """Numbers of trace IDs, how many of them are spans' own (these come first), places of span IDs."""
     own = found["spans"].leaves["trace_id"]
     others = [_places(field, found, Role.TRACE_ID, name) for name, field in SPAN.messages().items()]
     return np.concatenate([own, *others]), own.size, _places(TRACES, found, Role.SPAN_ID)
 
 
-def _places(message: Message, found: Mapping[str, Found], role: Role, name: str = "") -> Places:
+def _places(message: Message, found: Mapping[str, Found], role: Role, name: str = "") -> Numbers:
     """Where all values of one role are."""
     places = [np.zeros(0, np.int64)]
     places += [_places(field, found, role, inner) for inner, field in message.messages().items()]
@@ -145,13 +146,13 @@ def _places(message: Message, found: Mapping[str, Found], role: Role, name: str 
     return every[every >= 0]
 
 
-def _words(payload: Bytes, place: Places) -> npt.NDArray[np.uint64]:
+def _words(payload: Bytes, place: Numbers) -> Words:
     """The 8 bytes at each place."""
     view = np.ndarray((payload.size - 7,), np.uint64, payload.data, strides=(1,))
     return view[place]
 
 
-def _entry(edges: Places, place: Places) -> Numbers:
+def _entry(edges: Numbers, place: Numbers) -> Numbers:
     return np.searchsorted(edges, place, "right") - 1
 
 
@@ -185,7 +186,7 @@ def write_index(template: Template, path: Path, stamp: Mapping[str, str]) -> Non
         raise
 
 
-def _lists(bounds: npt.NDArray[np.int64], **columns: npt.NDArray[np.generic]) -> pa.LargeListArray:
+def _lists(bounds: Numbers, **columns: npt.NDArray[np.generic]) -> pa.LargeListArray:
     arrays = [pa.array(column) for column in columns.values()]
     return pa.LargeListArray.from_arrays(pa.array(bounds), pa.StructArray.from_arrays(arrays, list(columns)))
 

@@ -6,8 +6,8 @@ import sys
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from vivace.telemetry.arrays import Words
 from vivace.telemetry.identity import request_words
 from vivace.telemetry.template import EPOCH_NS, RequestPatch, Template
 
@@ -37,9 +37,7 @@ class Patcher:
         return self._buffer[:size].tobytes()
 
 
-def _overwrite(
-    target: npt.NDArray[np.uint64], request: RequestPatch, words: npt.NDArray[np.uint64], t0_ns: int
-) -> None:
+def _overwrite(target: Words, request: RequestPatch, words: Words, t0_ns: int) -> None:
     """`target` sees the request's bytes as 8-byte words that start at every byte; times wrap as unsigned numbers."""
     shift = np.uint64((t0_ns - EPOCH_NS) % (1 << 64))
     target[request.id_offset] = words[request.id_slot]

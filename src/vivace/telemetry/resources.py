@@ -10,11 +10,11 @@ import pyarrow as pa
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from vivace.telemetry.arrays import Numbers
 from vivace.telemetry.attributes import Scalar, key_value
 from vivace.telemetry.operations import is_rpc
 from vivace.telemetry.sdk import SDKS
 from vivace.telemetry.topology import Service, Topology
-from vivace.telemetry.trees import Numbers
 
 NODES: Final = 12
 CONSONANTS: Final = "bcdfghjklmnpqrstvwxz2456789"

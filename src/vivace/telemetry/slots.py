@@ -7,13 +7,11 @@ bytes of any other origin the groups are what shares no trace with the rest, and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Words: TypeAlias = npt.NDArray[np.uint64]
-Numbers: TypeAlias = npt.NDArray[np.int64]
+from vivace.telemetry.arrays import Numbers, Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vivace.telemetry.arrays import Bytes, Numbers, Words
+
 EPOCH_NS: Final = 1_000_000_000
 """Where a template's time starts: 1 s, since a time of zero would be left out of the message."""
 
@@ -26,9 +28,9 @@ class Signal(StrEnum):
 class Requests:
     """What a template is replayed as; row j of every array is about its request j."""
 
-    start: npt.NDArray[np.int64]
+    start: Numbers
     """First byte in the template."""
-    stop: npt.NDArray[np.int64]
+    stop: Numbers
     items: npt.NDArray[np.int32]
     """Spans, data points or log records."""
     traces: npt.NDArray[np.int32]
@@ -36,7 +38,7 @@ class Requests:
     """Requests of one group share traces."""
     words: npt.NDArray[np.int32]
     """Random words of the request's group."""
-    span_ns: npt.NDArray[np.int64]
+    span_ns: Numbers
     """From the earliest start to the latest end."""
 
     def __len__(self) -> int:
@@ -47,11 +49,11 @@ class Requests:
 class RequestPatch:
     """One request of a template: views of its bytes and of what is overwritten, offsets from the request's start."""
 
-    payload: npt.NDArray[np.uint8]
+    payload: Bytes
     id_offset: npt.NDArray[np.int32]
     id_slot: npt.NDArray[np.int32]
     time_offset: npt.NDArray[np.int32]
-    time_value: npt.NDArray[np.uint64]
+    time_value: Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +61,17 @@ class Template:
     """A template; its arrays may be memory-mapped and are read-only."""
 
     signal: Signal
-    payload: npt.NDArray[np.uint8]
+    payload: Bytes
     requests: Requests
     id_offset: npt.NDArray[np.int32]
     """Words to overwrite with the random word of their slot; from the start of their request."""
     id_slot: npt.NDArray[np.int32]
-    id_bounds: npt.NDArray[np.int64]
+    id_bounds: Numbers
     """Request j owns the rows id_bounds[j] to id_bounds[j+1]."""
     time_offset: npt.NDArray[np.int32]
-    time_value: npt.NDArray[np.uint64]
+    time_value: Words
     """Nanoseconds, of which EPOCH_NS is the request's earliest start."""
-    time_bounds: npt.NDArray[np.int64]
+    time_bounds: Numbers
 
     def __len__(self) -> int:
         return len(self.requests)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from vivace.telemetry.arrays import Bytes, Numbers
 
 HEX: Final = np.array([list(f"{byte:02x}".encode()) for byte in range(256)], np.uint8)
 DASHES: Final = (8, 13, 18, 23)
@@ -31,7 +32,7 @@ def addresses(random: np.random.Generator, count: int) -> pa.Array:
     return pc.binary_join_element_wise(*(decimal(part) for part in parts), ".")
 
 
-def decimal(numbers: npt.NDArray[np.int64]) -> pa.Array:
+def decimal(numbers: Numbers) -> pa.Array:
     """Numbers as text."""
     return pa.array(numbers).cast(pa.string())
 
@@ -41,7 +42,7 @@ def joined(*parts: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "")
 
 
-def _strings(characters: npt.NDArray[np.uint8]) -> pa.Array:
+def _strings(characters: Bytes) -> pa.Array:
     """One string per row of ASCII characters."""
     rows, width = characters.shape
     offsets = (np.arange(rows + 1) * width).astype(np.int32)

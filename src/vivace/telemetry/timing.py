@@ -8,8 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from vivace.telemetry.operations import Catalogue, Shape
-from vivace.telemetry.trees import Numbers, Trees
+from vivace.telemetry.arrays import Numbers
+from vivace.telemetry.catalogue import Catalogue
+from vivace.telemetry.operations import Shape
+from vivace.telemetry.trees import Trees
 
 SPREAD: Final = 0.55
 """Sigma of the log-normal time that a span takes for itself."""
@@ -95,7 +97,7 @@ class Layout:
     random: np.random.Generator
 
     def place(self, level: Families) -> None:
-        """Places the children of one depth in their parents, and stretches the parents to hold them.
+        """Numbers the children of one depth in their parents, and stretches the parents to hold them.
 
         Children stand in stages: all of a stage start together, give or take, and the next stage starts when the last
         of them has ended. The parent's own time lies before, between and after the stages.

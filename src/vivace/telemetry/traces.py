@@ -6,16 +6,17 @@ from typing import Final
 
 import numpy as np
 
+from vivace.telemetry.arrays import Numbers
 from vivace.telemetry.assemble import assemble
 from vivace.telemetry.batch import Batch
+from vivace.telemetry.catalogue import catalogue
 from vivace.telemetry.details import Details
 from vivace.telemetry.faults import faults
-from vivace.telemetry.operations import catalogue
 from vivace.telemetry.resources import resources
 from vivace.telemetry.template import EPOCH_NS
 from vivace.telemetry.timing import families, times
 from vivace.telemetry.topology import Topology
-from vivace.telemetry.trees import Numbers, grow
+from vivace.telemetry.trees import grow
 
 STREAM: Final = 0x7669_7661_6365_0002
 """Second half of the generator's key: IDs draw from another stream of the same seed."""

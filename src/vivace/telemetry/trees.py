@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from vivace.telemetry.operations import CAN_CALL, INHERIT, Catalogue
-
-Numbers = npt.NDArray[np.int64]
+from vivace.telemetry.arrays import Numbers
+from vivace.telemetry.catalogue import Catalogue
+from vivace.telemetry.operations import CAN_CALL, INHERIT
 
 
 @dataclass(frozen=True, slots=True)

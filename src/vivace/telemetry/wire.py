@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vivace.errors import TemplateError
-
-Bytes: TypeAlias = npt.NDArray[np.uint8]
-Places: TypeAlias = npt.NDArray[np.int64]
+from vivace.telemetry.arrays import Bytes, Numbers
 
 LOCKSTEP_LEAST: Final = 40
 """With fewer messages than this, reading them one by one is faster than in lockstep."""
@@ -78,12 +76,12 @@ class Message:
 class Found:
     """All messages of one kind in the order of the bytes; row n of every array is about message n."""
 
-    owner: Places
+    owner: Numbers
     """Which message of the level above holds it."""
-    start: Places
+    start: Numbers
     """Where its content starts; the tag and the length are before it."""
-    stop: Places
-    leaves: Mapping[str, Places]
+    stop: Numbers
+    leaves: Mapping[str, Numbers]
     """Where each wanted value is; -1 when the message has none."""
 
 
@@ -124,11 +122,11 @@ def scan(payload: Bytes, root: Message, source: str) -> dict[str, Found]:
 class _Fields:
     """Fields that some messages hold; those of one message are in its order."""
 
-    owner: Places
+    owner: Numbers
     kind: npt.NDArray[np.int8]
     """See `_interest`."""
-    begin: Places
-    end: Places
+    begin: Numbers
+    end: Numbers
 
     @classmethod
     def joined(cls, parts: Iterable[_Fields]) -> _Fields:
@@ -136,7 +134,7 @@ class _Fields:
         owner, kind, begin, end = zip(*((part.owner, part.kind, part.begin, part.end) for part in parts), strict=True)
         return cls(np.concatenate(owner), np.concatenate(kind), np.concatenate(begin), np.concatenate(end))
 
-    def rows(self, rows: Places) -> _Fields:
+    def rows(self, rows: Numbers) -> _Fields:
         """Some of the fields."""
         return _Fields(self.owner[rows], self.kind[rows], self.begin[rows], self.end[rows])
 
@@ -163,10 +161,10 @@ class _Scanner:
         self._source = source
         self.found: dict[str, Found] = {}
 
-    def descend(self, message: Message, start: Places, stop: Places) -> dict[str, Places]:
+    def descend(self, message: Message, start: Numbers, stop: Numbers) -> dict[str, Numbers]:
         """Adds what the messages at start..stop hold to `found`; gives the places of their own leaves."""
         fields = self._fields(start, stop, _interest(message))
-        leaves: dict[str, Places] = {}
+        leaves: dict[str, Numbers] = {}
         for place, (name, field) in enumerate(message.fields.values()):
             some = fields.rows(np.flatnonzero(fields.kind == place + 1))
             if isinstance(field, Leaf):
@@ -177,7 +175,7 @@ class _Scanner:
             self.found[name] = Found(some.owner, some.begin, some.end, inner)
         return leaves
 
-    def _last(self, leaf: Leaf, name: str, fields: _Fields, start: Places) -> Places:
+    def _last(self, leaf: Leaf, name: str, fields: _Fields, start: Numbers) -> Numbers:
         """The place of each message's value, -1 when absent or empty; of several the last counts, as in protobuf."""
         size = fields.end - fields.begin
         wrong = np.flatnonzero((size != leaf.size) & (size != 0))
@@ -189,7 +187,7 @@ class _Scanner:
             raise self._refusal(f"{name} is missing", start[places.argmin()])
         return places
 
-    def _fields(self, start: Places, stop: Places, interest: npt.NDArray[np.int8]) -> _Fields:
+    def _fields(self, start: Numbers, stop: Numbers, interest: npt.NDArray[np.int8]) -> _Fields:
         """The wanted fields of all messages."""
         parts = [_NO_FIELDS]
         for first in range(0, start.size, LOCKSTEP_MOST):
@@ -201,7 +199,9 @@ class _Scanner:
             raise self._refusal("a field has the wrong wire type", fields.begin[wrong[0]])
         return fields
 
-    def _lockstep(self, owner: Places, at: Places, stop: Places, interest: npt.NDArray[np.int8]) -> Iterator[_Fields]:
+    def _lockstep(
+        self, owner: Numbers, at: Numbers, stop: Numbers, interest: npt.NDArray[np.int8]
+    ) -> Iterator[_Fields]:
         """One field of every message a turn, while there are enough of them; the rest one by one."""
         while True:
             more = at < stop
@@ -261,11 +261,11 @@ class _Scanner:
         )
 
 
-def _places(values: list[int]) -> Places:
+def _places(values: list[int]) -> Numbers:
     return np.array(values, np.int64)
 
 
-def _field(payload: Bytes, at: Places) -> tuple[Places, Places, Places]:
+def _field(payload: Bytes, at: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     """Tag, begin and end of the value of the field at each place; what is malformed ends beyond everything."""
     tag, begin = _varints(payload, at)
     length, after = _varints(payload, begin)
@@ -279,7 +279,7 @@ def _field(payload: Bytes, at: Places) -> tuple[Places, Places, Places]:
     return tag, after, end
 
 
-def _varints(payload: Bytes, at: Places) -> tuple[Places, Places]:
+def _varints(payload: Bytes, at: Numbers) -> tuple[Numbers, Numbers]:
     """Value of the varint at each place, and where it ends. Over 5 bytes: a huge value; over 10: it never ends."""
     value = payload.take(at, mode="clip").astype(np.int64)
     after = at + 1
