@@ -11,8 +11,8 @@ from typing import Final
 
 from vivace.profile.model import TraceProfile
 from vivace.telemetry.generate import SPANS, TraceSettings, generate_traces
-from vivace.telemetry.index import build
 from vivace.telemetry.patch import Patcher
+from vivace.telemetry.places import build
 from vivace.telemetry.template import Template
 from vivace.telemetry.wire import TRACES, scan
 

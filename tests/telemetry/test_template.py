@@ -13,8 +13,8 @@ from vivace.errors import TemplateError
 from vivace.telemetry import slots
 from vivace.telemetry.generate import TraceSettings, generate_traces
 from vivace.telemetry.identity import trace_ids
-from vivace.telemetry.index import build
 from vivace.telemetry.patch import sent_request
+from vivace.telemetry.places import build
 from vivace.telemetry.template import EPOCH_NS, Template
 
 T0 = 1_800_000_000_000_000_000

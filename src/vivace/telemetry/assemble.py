@@ -40,7 +40,7 @@ class Placed:
     rank: Numbers
     """Place of each row in the output."""
     scope_first: Numbers
-    """Numbers in the output where a scope starts."""
+    """Places in the output where a scope starts."""
     resource_first: Numbers
     """Numbers of the scopes that start a resource."""
 

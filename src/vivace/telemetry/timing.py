@@ -37,7 +37,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Families:
-    """The spans of one depth, brother next to brother."""
+    """The spans of one depth, siblings side by side."""
 
     children: Numbers
     first: Numbers
@@ -97,7 +97,7 @@ class Layout:
     random: np.random.Generator
 
     def place(self, level: Families) -> None:
-        """Numbers the children of one depth in their parents, and stretches the parents to hold them.
+        """Places the children of one depth in their parents, and stretches the parents to hold them.
 
         Children stand in stages: all of a stage start together, give or take, and the next stage starts when the last
         of them has ended. The parent's own time lies before, between and after the stages.
