@@ -46,6 +46,11 @@ class QueryLoad:
 
     def start(self) -> None:
         """Returns when the process is ready and knows when to start."""
+        self.prepare()
+        self.begin(self._settings.start_ns)
+
+    def prepare(self) -> None:
+        """Returns when the process is ready; then begin()."""
         _check_writable(self._part)
         self._process.start()
         give_up_ns = self._clock.now_ns() + READY_NS
@@ -54,7 +59,10 @@ class QueryLoad:
                 self._abandon()
                 raise VivaceError("; ".join(self.failures()) or "the asking process: not ready in time")
             sleep(0.002)
-        self.start_ns = self._settings.start_ns or self._clock.now_ns() + LEAD_NS
+
+    def begin(self, start_ns: int | None = None) -> None:
+        """Tells the process when to start, in Unix nanoseconds; None: at once."""
+        self.start_ns = start_ns or self._clock.now_ns() + LEAD_NS
         self._board.counts[Count.START_NS] = self.start_ns
 
     def progress(self) -> QueryProgress:

@@ -1,0 +1,1 @@
+"""Conducts a run: prepares, starts the target, sends, asks, probes, measures, judges and reports."""

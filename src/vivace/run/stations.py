@@ -1,0 +1,175 @@
+"""The processes of a run that send, ask and read back: started together, watched together, ended together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import time_ns
+
+from vivace.measure.probe import Probes, ProbeSettings
+from vivace.profile.model import Profile
+from vivace.query.load import QueryLoad
+from vivace.query.mix import built_in_mix
+from vivace.query.settings import QuerySettings
+from vivace.run.folder import RunFolder
+from vivace.run.load import SendLoad
+from vivace.send.replay import Replay
+from vivace.send.settings import SendSettings
+from vivace.target import Target
+
+TENANT_HEADER = "X-Scope-OrgID"
+SETTLE_NS = 500_000_000
+
+
+@dataclass(frozen=True)
+class Stations:
+    """Those of them that the run has."""
+
+    replay: Replay | None = None
+    queries: QueryLoad | None = None
+    probes: Probes | None = None
+
+    @property
+    def all(self) -> list[Replay | QueryLoad | Probes]:
+        return [each for each in (self.probes, self.queries, self.replay) if each is not None]
+
+    @property
+    def loaded(self) -> bool:
+        """Whether anything is still sent or asked."""
+        sending = self.replay is not None and not self.replay.progress().done
+        asking = self.queries is not None and not self.queries.progress().done
+        return sending or asking
+
+    def feed(self) -> None:
+        """Hands what was acknowledged to the probes."""
+        if self.replay is not None and self.probes is not None:
+            self.probes.feed(self.replay.acknowledged())
+
+    def end_load(self) -> None:
+        """Nothing more is sent or asked; what is in flight may end."""
+        for each in (self.replay, self.queries):
+            if each is not None:
+                each.stop()
+
+    def failures(self) -> tuple[str, ...]:
+        """What became of processes that did not end well."""
+        return tuple(line for each in self.all for line in each.failures())
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Starts all of them at one instant, once all are ready; whatever happens, they end and write their ledgers."""
+        with ThreadPoolExecutor(max_workers=max(1, len(self.all))) as pool:
+            starts = [
+                (each, pool.submit(each.start if isinstance(each, Probes) else each.prepare)) for each in self.all
+            ]
+        started = [each for each, start in starts if start.exception() is None]
+        try:
+            for _, start in starts:
+                start.result()
+            self._begin()
+            yield
+        finally:
+            self._end(started)
+
+    def _begin(self) -> None:
+        """Processes that have just started get a moment to settle, so that their start disturbs no measurement."""
+        start_ns = time_ns() + SETTLE_NS
+        for each in (self.replay, self.queries):
+            if each is not None:
+                each.begin(start_ns)
+
+    def _end(self, started: list[Replay | QueryLoad | Probes]) -> None:
+        for each in started:
+            if isinstance(each, Probes):
+                if not each.progress().done:
+                    each.stop(0.0)
+            else:
+                each.stop()
+        for each in started:
+            each.join()
+
+
+def open_stations(
+    profile: Profile,
+    folder: RunFolder,
+    target: Target,
+    *,
+    load: SendLoad | None,
+    asks: bool,
+    seed: int,
+    tenant: str | None,
+) -> Stations:
+    """Sends when there is a load, asks when it is told to, reads back when it sends and can ask."""
+    replay = queries = probes = None
+    if load is not None and target.otlp_endpoint is not None:
+        replay = Replay(
+            send_settings(
+                profile, load, target.otlp_endpoint, seed=seed, ledger=folder.sends(profile.name), tenant=tenant
+            )
+        )
+        if target.query_url is not None:
+            probes = Probes(
+                ProbeSettings(
+                    query_url=target.query_url,
+                    template=load.template,
+                    seed=seed,
+                    ledger=folder.probes(profile.name),
+                    tenant=tenant,
+                )
+            )
+    if asks and target.query_url is not None:
+        queries = QueryLoad(
+            query_settings(profile, target.query_url, seed=seed, ledger=folder.queries(profile.name), tenant=tenant)
+        )
+    return Stations(replay, queries, probes)
+
+
+def send_settings(
+    profile: Profile, load: SendLoad, endpoint: str, *, seed: int, ledger: Path, tenant: str | None
+) -> SendSettings:
+    """The replay that a profile describes."""
+    vus = profile.load.vus
+    workers = min(load.workers, vus.max)
+    return SendSettings(
+        endpoint=endpoint,
+        template=load.template,
+        seed=seed,
+        schedule=load.schedule,
+        duration_s=profile.load.duration,
+        vus_min=vus.min,
+        vus_max=vus.max,
+        workers=workers,
+        headers=headers_of(profile, tenant),
+        ledger=ledger,
+    )
+
+
+def query_settings(profile: Profile, url: str, *, seed: int, ledger: Path, tenant: str | None) -> QuerySettings:
+    """The query load that a profile describes, with the built-in mix."""
+    queries, buckets, plan = built_in_mix(profile.load.duration)
+    return QuerySettings(
+        base_url=url,
+        queries=queries,
+        buckets=buckets,
+        plan=plan,
+        queries_per_second=profile.load.query.queries_per_second,
+        vus_min=profile.load.vus.min,
+        vus_max=profile.load.vus.max,
+        limit=profile.query.limit,
+        click_probability=profile.query.click_probability,
+        seed=seed,
+        duration_s=profile.load.duration,
+        timeout_s=profile.query.timeout,
+        tenant=tenant,
+        headers=dict(profile.target.headers) if profile.target is not None else {},
+        ledger=ledger,
+    )
+
+
+def headers_of(profile: Profile, tenant: str | None) -> dict[str, str]:
+    """What every request carries besides its telemetry."""
+    own = dict(profile.target.headers) if profile.target is not None else {}
+    return own if tenant is None else {**own, TENANT_HEADER.lower(): tenant}
