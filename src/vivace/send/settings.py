@@ -13,6 +13,8 @@ from vivace.errors import ConfigurationError
 from vivace.pace import Schedule
 
 HEADER: Final = re.compile(r"[a-z0-9_.-]+")
+MOST_HEADERS: Final = 8192
+"""Bytes; with them every request's headers fit into one frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,9 @@ class SendSettings:
                 yield f"headers: '{name}' is no header's name; use letters, digits and - _ . (grpc-… is reserved)"
             elif not (value.isascii() and value.isprintable()):
                 yield f"headers: the value of '{name}' has characters that no header can carry; use printable ASCII"
+        size = sum(len(name) + len(value) for name, value in self.headers.items())
+        if size > MOST_HEADERS:
+            yield f"headers: {size} bytes are too many; at most {MOST_HEADERS} are sent"
 
 
 def _share(total: int, worker: int, workers: int) -> int:

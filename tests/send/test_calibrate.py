@@ -1,0 +1,29 @@
+"""The ceiling is what a replay into a sink comes to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.send.templates import REQUESTS, write_template
+
+from vivace.send.calibrate import ceiling, vus_to_saturate
+from vivace.telemetry.template import Template
+
+
+def test_the_ceiling_says_the_same_in_spans_bytes_and_requests(tmp_path: Path) -> None:
+    template = Template.open(write_template(tmp_path))
+    top = ceiling(tmp_path / "template-traces.pb", seconds=0.6)
+    assert top.requests_per_s > 0
+    mean_spans = template.requests.items.sum() / REQUESTS
+    mean_bytes = template.payload.size / REQUESTS
+    assert top.spans_per_s / top.requests_per_s == pytest.approx(mean_spans, rel=0.05)
+    assert top.mb_per_s * 1e6 / top.requests_per_s == pytest.approx(mean_bytes, rel=0.05)
+
+
+def test_small_requests_need_more_in_flight_than_large_ones(tmp_path: Path) -> None:
+    small = Template.open(write_template(tmp_path))
+    (tmp_path / "large").mkdir()
+    large = Template.open(write_template(tmp_path / "large", traces=50, spans=100))
+    assert vus_to_saturate(small) == 64
+    assert 4 <= vus_to_saturate(large) < 64
