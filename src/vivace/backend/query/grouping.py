@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from vivace.backend.query.value import Column, Identifiers, Lists, Part, Rows, Type, Value
+from vivace.backend.query.value import Array, Column, Identifiers, Lists, Part, Rows, Type, Value
 from vivace.traceql.tree import Static
 
 _NIL: Final = -1
+_DENSE: Final = 1 << 22
+"""Up to this range numbers are counted in an array instead of sorted."""
 
 
 def columns(value: Value, rows: int) -> tuple[Part, ...]:
@@ -82,8 +84,26 @@ def _codes(part: Part) -> Rows:
         return _list_codes(part)
     if part.type is Type.STRING:
         return part.data.astype(np.int64)
-    distinct, codes = np.unique(part.data, return_inverse=True)
-    return np.asarray(codes.reshape(-1) if len(distinct) else codes, np.int64)
+    return compact(part.data.astype(np.int64))[0] if part.data.dtype.kind in "biu" else _distinct(part.data)[0]
+
+
+def compact(numbers: Rows) -> tuple[Rows, Rows]:
+    """Numbers from 0 on instead of these, in their order, and the first row that has each."""
+    if not len(numbers):
+        return numbers, numbers
+    least, most = int(numbers.min()), int(numbers.max())
+    if most - least > _DENSE:
+        return _distinct(numbers)
+    offset = numbers - least
+    first = np.full(most - least + 1, -1, np.int64)
+    first[offset[::-1]] = np.arange(len(numbers) - 1, -1, -1)
+    there = first >= 0
+    return (np.cumsum(there) - 1)[offset], first[there]
+
+
+def _distinct(values: Array) -> tuple[Rows, Rows]:
+    _, first, codes = np.unique(values, return_index=True, return_inverse=True)
+    return codes.reshape(-1).astype(np.int64), first
 
 
 def _list_codes(arrays: Lists) -> Rows:

@@ -1,0 +1,1 @@
+"""TraceQL metrics: spans that a pipeline selects -> series over time."""

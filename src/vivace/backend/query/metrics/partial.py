@@ -1,0 +1,130 @@
+"""What one unit contributes to a metrics query, by group and step; independent of the query's window, so kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vivace.backend.query.conditions import Conditions
+from vivace.backend.query.expression import Evaluation
+from vivace.backend.query.fields import Frame
+from vivace.backend.query.grouping import columns, compact, group_codes
+from vivace.backend.query.shown import Json, computed
+from vivace.backend.query.value import NUMBERS, Column, Identifiers, Lists, Part, Rows, Type
+from vivace.backend.query.view import View
+from vivace.traceql.tree import Attribute, FieldExpression, IntrinsicField, MetricsAggregate
+
+Floats = npt.NDArray[np.float64]
+Label = tuple[str, str | int | float | bool]
+"""The member of AnyValue that a label's value is, and the value."""
+
+EXPONENTS: Final = 65
+"""Buckets of a histogram: powers of two up to those of 64 bits."""
+HISTOGRAMS: Final = frozenset({"quantile_over_time", "histogram_over_time"})
+SECONDS: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """Cells of (group, step): how many spans, and for aggregates of a field the figures of its values.
+
+    `labels` has one tuple per group. Histograms have a cell per exponent, other aggregates leave it 0.
+    """
+
+    labels: tuple[tuple[Label, ...], ...]
+    group: Rows
+    bucket: Rows
+    exponent: Rows
+    figures: Mapping[str, Floats]
+    durations: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory."""
+        return sum(array.nbytes for array in (self.group, self.bucket, self.exponent, *self.figures.values()))
+
+
+def partial(view: View, rows: Rows, buckets: Rows, aggregate: MetricsAggregate, asked: Conditions) -> Partial:
+    """The contribution of some spans, of which the bucket is known."""
+    evaluation = Evaluation(asked)
+    frame = Frame(view, "spans", rows)
+    values, durations = _values(aggregate.field, evaluation, frame)
+    if aggregate.field is not None:
+        known = np.flatnonzero(~np.isnan(values))
+        frame, buckets, values = Frame(view, "spans", rows[known]), buckets[known], values[known]
+    group, labels = _groups(aggregate.by, evaluation, frame)
+    exponent = np.zeros(len(group), np.int64)
+    if aggregate.function in HISTOGRAMS:
+        whole, exponent = _exponents(values)
+        group, buckets, values = group[whole], buckets[whole], values[whole]
+    step, _ = compact(buckets)
+    cell, first = compact((group * (int(step.max(initial=0)) + 1) + step) * EXPONENTS + exponent)
+    figures = _figures(aggregate.function, cell, values, len(first))
+    return Partial(labels, group[first], buckets[first], exponent[first], figures, durations)
+
+
+def _figures(function: str, cell: Rows, values: Floats, cells: int) -> dict[str, Floats]:
+    count = np.bincount(cell, minlength=cells).astype(np.float64)
+    if function in ("sum_over_time", "avg_over_time"):
+        return {"count": count, "sum": np.bincount(cell, values, cells).astype(np.float64)}
+    if function in ("min_over_time", "max_over_time"):
+        least = function == "min_over_time"
+        extreme = np.full(cells, math.inf if least else -math.inf)
+        (np.minimum if least else np.maximum).at(extreme, cell, values)
+        return {"count": count, "extreme": extreme}
+    return {"count": count}
+
+
+def _values(field: Attribute | IntrinsicField | None, evaluation: Evaluation, frame: Frame) -> tuple[Floats, bool]:
+    """The numbers of a field, not-a-number where it has none, and whether they are durations in nanoseconds."""
+    values = np.full(len(frame), np.nan)
+    durations = False
+    if field is not None:
+        for part in columns(evaluation.value(field, frame), len(frame)):
+            if isinstance(part, Column) and part.type in NUMBERS:
+                values[part.known] = part.data[part.known]
+                durations = durations or part.type is Type.DURATION
+    return values, durations
+
+
+def _groups(
+    by: Sequence[FieldExpression], evaluation: Evaluation, frame: Frame
+) -> tuple[Rows, tuple[tuple[Label, ...], ...]]:
+    """The number of every span's group, and the groups' labels."""
+    combined = np.zeros(len(frame), np.int64)
+    parts_of = [columns(evaluation.value(field, frame), len(frame)) for field in by]
+    for parts in parts_of:
+        codes, _ = compact(group_codes(parts, len(frame)))
+        combined, _ = compact(combined * (int(codes.max(initial=0)) + 1) + codes)
+    group, first = compact(combined)
+    labels = tuple(tuple(_label(parts, int(row)) for parts in parts_of) for row in first)
+    return group, labels
+
+
+def _label(parts: Sequence[Part], row: int) -> Label:
+    ((member, value),) = computed([_single(part, row) for part in parts], 0).items()
+    if isinstance(value, dict):
+        return member, repr(value)
+    assert isinstance(value, (str, int, float, bool))  # noqa: S101 - what AnyValues of scalars hold
+    return member, value
+
+
+def _single(part: Column | Lists | Identifiers, row: int) -> Part:
+    return part.take(np.array([row]))
+
+
+def label_value(label: Label) -> Json:
+    """A label's value as an AnyValue in JSON."""
+    return {label[0]: label[1]}
+
+
+def _exponents(values: Floats) -> tuple[Rows, Rows]:
+    """The places of whole numbers from 2 on, and the exponent of the least power of two that is not below each."""
+    whole = np.flatnonzero((values >= 2) & (values == np.floor(values)))
+    mantissa, exponent = np.frexp(values[whole])
+    return whole, np.where(mantissa == 0.5, exponent - 1, exponent).astype(np.int64)
