@@ -38,6 +38,11 @@ class Ended(NamedTuple):
 class Exporter(Protocol):
     """A way to a target. Whatever is exported ends within the timeout, by an answer or without one."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection that the target has welcomed."""
+        ...
+
     def connect(self, seconds: float) -> bool:
         """Waits for a connection, so that the first request need not; False when there is none yet."""
         ...
@@ -71,14 +76,16 @@ class GrpcExporter(Exporter):
         self._next_attempt_ns = 0
         self._why = "failed to connect"
 
+    @property
+    def connected(self) -> bool:
+        return bool(self._links) and self._links[-1].connection.ready
+
     def connect(self, seconds: float) -> bool:
         give_up_ns = monotonic_ns() + round(seconds * 1e9)
-        while monotonic_ns() < give_up_ns:
-            link = self._link()
-            if link is not None and link.connection.ready:
-                return True
+        while not self.connected and monotonic_ns() < give_up_ns:
+            self._link()
             self._poll(0.01)
-        return False
+        return self.connected
 
     def export(self, payload: bytes, request: InFlight) -> None:
         now_ns = monotonic_ns()

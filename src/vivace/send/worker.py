@@ -24,7 +24,7 @@ from vivace.telemetry.template import Template
 
 CONNECT_SECONDS: Final = 2.0
 REST_SECONDS: Final = 0.01
-"""Until the next request when the last one failed at once, so that the ledger of an absent target is no flood."""
+"""Between requests while there is no connection, so that the ledger of an absent target is no flood."""
 TICK_NS: Final = 500_000_000
 LATE_NS: Final = 100_000_000
 
@@ -113,7 +113,7 @@ class Worker:
             self._vus.take()
             self._send(number, None, patched)
             self._settle(0)
-            if not self._vus.busy:  # it ended at once: nobody is there
+            if not self._exporter.connected:
                 self._settle(REST_SECONDS)
             number += self._settings.workers
 

@@ -134,7 +134,7 @@ class ClientConnection:
 
     def output(self) -> list[Buffer]:
         """What is to be written next; say what was with written()."""
-        if self.ready:
+        if self.ready and (self._waiting or self._sending):
             self._open_waiting()
             self._send_data()
         return self._out
