@@ -20,9 +20,10 @@ from starlette.routing import Route
 from vivace import __version__
 from vivace.backend.query.exposition import Metrics
 from vivace.backend.query.otlp_json import json_of
-from vivace.backend.query.parameters import search_parameters, search_window, trace_id
+from vivace.backend.query.parameters import metrics_parameters, search_parameters, search_window, trace_id
 from vivace.backend.query.querier import Check, Querier
 from vivace.backend.query.shown import Json
+from vivace.backend.query.tags_api import names_v1, names_v2, values_v1, values_v2
 from vivace.backend.query.workers import Abandoned, Overloaded, Workers
 from vivace.errors import QueryError, VivaceError
 
@@ -51,6 +52,12 @@ class Api:
                 self._route("/api/search", "api_search", self._search),
                 self._route("/api/traces/{trace_id}", "api_traces_traceid", self._trace),
                 self._route("/api/v2/traces/{trace_id}", "api_v2_traces_traceid", self._trace_v2),
+                self._route("/api/metrics/query_range", "api_metrics_query_range", self._metrics_range),
+                self._route("/api/metrics/query", "api_metrics_query", self._metrics_instant),
+                self._route("/api/search/tags", "api_search_tags", self._tag_names),
+                self._route("/api/v2/search/tags", "api_v2_search_tags", self._tag_names_v2),
+                self._route("/api/search/tag/{tag:path}/values", "api_search_tag_values", self._tag_values),
+                self._route("/api/v2/search/tag/{tag:path}/values", "api_v2_search_tag_values", self._tag_values_v2),
                 self._route("/api/echo", "api_echo", _echo),
                 self._route("/api/status/buildinfo", "api_status_buildinfo", _build_info),
                 self._route("/status/version", "status_version", _version),
@@ -77,6 +84,28 @@ class Api:
     async def _search(self, request: Request) -> Response:
         parameters = search_parameters(request.query_params)
         return await self._json(request, lambda check: self._querier.search(parameters, check))
+
+    async def _metrics_range(self, request: Request) -> Response:
+        parameters = metrics_parameters(request.query_params, time.time_ns())
+        return await self._json(request, lambda check: self._querier.metrics_range(parameters, check))
+
+    async def _metrics_instant(self, request: Request) -> Response:
+        parameters = metrics_parameters(request.query_params, time.time_ns())
+        return await self._json(request, lambda check: self._querier.metrics_instant(parameters, check))
+
+    async def _tag_names(self, request: Request) -> Response:
+        return await self._json(request, lambda check: names_v1(self._querier, request.query_params, check))
+
+    async def _tag_names_v2(self, request: Request) -> Response:
+        return await self._json(request, lambda check: names_v2(self._querier, request.query_params, check))
+
+    async def _tag_values(self, request: Request) -> Response:
+        tag = request.path_params["tag"]
+        return await self._json(request, lambda check: values_v1(self._querier, tag, request.query_params, check))
+
+    async def _tag_values_v2(self, request: Request) -> Response:
+        tag = request.path_params["tag"]
+        return await self._json(request, lambda check: values_v2(self._querier, tag, request.query_params, check))
 
     async def _trace(self, request: Request) -> Response:
         trace = await self._found(request)

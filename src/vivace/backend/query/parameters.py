@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from vivace.errors import QueryError
 from vivace.traceql import literals
+from vivace.traceql.text import duration_text
 
 MAX_LIMIT: Final = 262_144
 MAX_SPANS: Final = 100
@@ -16,6 +18,12 @@ DEFAULT_LIMIT: Final = 20
 DEFAULT_SPANS: Final = 3
 SECOND: Final = 1_000_000_000
 
+HOUR: Final = 3600 * SECOND
+MAX_METRICS_RANGE: Final = 24 * HOUR
+MAX_INTERVALS: Final = 10_000
+
+_LONGEST_SECONDS: Final = 11
+_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 _HEXADECIMAL: Final = re.compile(r"[0-9a-fA-F]*")
 _TAG: Final = re.compile(r"""\s*([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)""")
 
@@ -62,6 +70,69 @@ def search_window(given: Mapping[str, str]) -> Window:
     if end <= start:
         raise QueryError(f"http parameter start must be before end. received start={start} end={end}")
     return Window(start * SECOND, end * SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsParameters:
+    """What the metrics endpoints ask for; the step is 0 when it is to be chosen."""
+
+    query: str
+    start_ns: int
+    end_ns: int
+    step_ns: int
+
+
+def metrics_parameters(given: Mapping[str, str], now_ns: int) -> MetricsParameters:
+    """The parameters of a metrics query. Without start and end it looks back from now, `since` or an hour."""
+    query = given.get("q") or given.get("query") or ""
+    end = _instant(given, "end", now_ns)
+    start = _instant(given, "start", end - (_duration(given, "since") or HOUR))
+    if end <= start:
+        raise QueryError("end must be greater than start")
+    if end - start > MAX_METRICS_RANGE:
+        raise QueryError("metrics query time range exceeds the maximum allowed duration of 24h0m0s")
+    step = _step(given.get("step", ""))
+    least = -(-(end - start) // MAX_INTERVALS)
+    if 0 < step < least:
+        raise QueryError(
+            f"step of {duration_text(step)} is too small, minimum step for given range is {duration_text(least)}"
+        )
+    return MetricsParameters(query, start, end, step)
+
+
+def tag_limit(given: Mapping[str, str]) -> int:
+    """How many tags or values are wanted at most; 0 is all."""
+    return whole_number(given["limit"], "limit") if given.get("limit") else 0
+
+
+def _instant(given: Mapping[str, str], name: str, default: int) -> int:
+    """Unix seconds, whole or not, Unix nanoseconds, or a time as RFC 3339 has it."""
+    text = given.get(name)
+    if not text:
+        return default
+    if _NUMBER.fullmatch(text):
+        return int(text) if len(text) > _LONGEST_SECONDS and text.isdigit() else round(float(text) * SECOND)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise QueryError(f"could not parse '{name}' parameter: invalid {name}: {text}") from None
+    return round(moment.timestamp() * 1_000_000) * 1_000
+
+
+def _step(text: str) -> int:
+    """Seconds as a number, or a duration."""
+    if not text:
+        return 0
+    if _NUMBER.fullmatch(text.removeprefix("-")):
+        step = round(float(text) * SECOND)
+    else:
+        try:
+            step = literals.duration(text.removeprefix("-")) * (-1 if text.startswith("-") else 1)
+        except ValueError:
+            raise QueryError(f'cannot parse "{text}" to a valid duration') from None
+    if step <= 0:
+        raise QueryError(f'cannot parse "{text}": step must be positive')
+    return step
 
 
 def trace_id(text: str) -> int:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from vivace.backend.query.catalogue import Catalogue, Snapshot
 from vivace.backend.query.memory import Memory
-from vivace.backend.query.parameters import SearchParameters
+from vivace.backend.query.metrics.answer import instant_answer, range_answer
+from vivace.backend.query.metrics.query import query
+from vivace.backend.query.metrics.timeline import Instant, default_step, timeline
+from vivace.backend.query.parameters import MetricsParameters, SearchParameters
 from vivace.backend.query.rebuild import rebuild
 from vivace.backend.query.search import SearchRequest, search
 from vivace.backend.query.shown import Json
 from vivace.backend.query.tag_search import tag_pipeline
+from vivace.backend.query.tags import TagRequest, TagValue, tag_names, tag_values
 from vivace.errors import QueryError
 from vivace.traceql.parser import parse
-from vivace.traceql.tree import Pipeline
+from vivace.traceql.tree import Attribute, IntrinsicField, MetricsExpression, Pipeline, Scope
 
 MEMORY_BYTES: Final = 1 << 30
 
@@ -50,14 +54,46 @@ class Querier:
         metrics: Json = {"inspectedTraces": traces, "inspectedSpans": str(spans)} if spans else {}
         return {"traces": search(views, request, check), "metrics": metrics}
 
+    def metrics_range(self, parameters: MetricsParameters, check: Check) -> Json:
+        """The answer of /api/metrics/query_range."""
+        root = _metrics(parameters.query)
+        start, end = parameters.start_ns, parameters.end_ns
+        times = timeline(start, end, parameters.step_ns or default_step(start, end))
+        return range_answer(query(root, self._catalogue.visible(), times, check), times)
+
+    def metrics_instant(self, parameters: MetricsParameters, check: Check) -> Json:
+        """The answer of /api/metrics/query."""
+        root = _metrics(parameters.query)
+        times = Instant(parameters.start_ns, parameters.end_ns)
+        return instant_answer(query(root, self._catalogue.visible(), times, check))
+
+    def tag_names(self, request: TagRequest, scopes: Sequence[Scope]) -> Mapping[Scope, list[str]]:
+        """The keys that occur in each scope."""
+        return tag_names(self._catalogue.visible(), request, scopes)
+
+    def tag_values(self, request: TagRequest, tag: Attribute | IntrinsicField) -> list[TagValue]:
+        """The values that a tag has."""
+        return tag_values(self._catalogue.visible(), request, tag)
+
     def trace(self, trace_id: int) -> TracesData:
         """A whole trace, empty when no unit has it."""
         return rebuild(self._catalogue.pieces(trace_id))
 
 
-def _pipeline(query: str) -> Pipeline:
+def _metrics(text: str) -> MetricsExpression:
     try:
-        root = parse(query).root
+        root = parse(text).root
+    except QueryError as error:
+        prefix = "" if error.line else "compiling query: "
+        raise QueryError(f"{prefix}{error}", error.line, error.column) from error
+    if isinstance(root, Pipeline):
+        raise QueryError("not a metrics query")
+    return root
+
+
+def _pipeline(text: str) -> Pipeline:
+    try:
+        root = parse(text).root
     except QueryError as error:
         raise QueryError(f"invalid TraceQL query: {error}", error.line, error.column) from error
     if not isinstance(root, Pipeline):
