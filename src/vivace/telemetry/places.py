@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -12,83 +13,71 @@ from vivace.errors import TemplateError
 from vivace.telemetry.arrays import Bytes, Numbers, Words
 from vivace.telemetry.slots import References, Slots, assign
 from vivace.telemetry.template import EPOCH_NS, Requests, Signal, Template
-from vivace.telemetry.wire import SPAN, TRACES, Found, Message, Role, scan
+from vivace.telemetry.wire import ENTRIES, SPAN, TRACES, Found, Message, Role, scan
 
+PART_BYTES: Final = 64 << 20
+"""So much is read at once: memory for a part is a multiple of it."""
 LARGEST: Final = (1 << 31) - 1
 
 
 def build(payload: Bytes, source: str) -> Template:
     """The template in these bytes; `source` is what errors call them. Raises TemplateError."""
-    found = scan(payload, TRACES, source)
-    if not found["spans"].start.size:
-        raise TemplateError(f"{source}: holds no spans; give a file with OTLP traces")
-    entry_edges = np.append(0, found["resource_spans"].stop)
+    entries = scan(payload, ENTRIES, source)["entries"]
+    entry_edges = np.append(0, entries.stop)
     entry_edges[-1] = payload.size
-    traces_at, own, spans_at = _ids(found)
-    references = References(
-        _words(payload, traces_at),
-        _words(payload, traces_at + 8),
-        _entry(entry_edges, traces_at),
-        own,
-        _words(payload, spans_at),
-        _entry(entry_edges, spans_at),
-        entry_edges.size - 1,
-    )
-    slots = assign(references)
+    located = Located.joined([_locate(payload, source, *part) for part in _parts(entry_edges)])
+    if not located.start.size:
+        raise TemplateError(f"{source}: holds no spans; give a file with OTLP traces")
+    slots = assign(_references(payload, located, entry_edges))
     starts = np.searchsorted(slots.group, np.arange(slots.traces.size))
     edges = np.append(entry_edges[starts], payload.size)
     if np.diff(edges).max() > LARGEST:
         raise TemplateError(f"{source}: traces that belong together fill over 2 GiB; split the file")
-    id_place = np.concatenate([traces_at, traces_at + 8, spans_at])
-    id_slot = np.concatenate([slots.trace, slots.trace + 1, slots.span])
-    order = np.argsort(id_place, kind="stable")
-    return _template(payload, found, _Requests(slots, edges, id_place[order], id_slot[order]))
+    return _template(payload, located, slots, edges)
 
 
 @dataclass(frozen=True, slots=True)
-class _Requests:
-    slots: Slots
-    edges: Numbers
-    """First byte of each request, and the end of the last."""
-    id_place: Numbers
-    id_slot: Numbers
+class Located:
+    """Places of values, in no particular order but for those by span."""
+
+    own_trace: Numbers
+    """By span."""
+    start: Numbers
+    """By span."""
+    end: Numbers
+    """By span."""
+    other_trace: Numbers
+    """Trace IDs that are not a span's own."""
+    span: Numbers
+    """All span IDs."""
+    time: Numbers
+    """All times."""
+
+    @classmethod
+    def joined(cls, parts: list[Located]) -> Located:
+        """All parts, one after the other."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
-def _template(payload: Bytes, found: Mapping[str, Found], requests: _Requests) -> Template:
-    slots, edges, id_place = requests.slots, requests.edges, requests.id_place
-    start, end = found["spans"].leaves["start"], found["spans"].leaves["end"]
-    first_span = np.searchsorted(start, edges[:-1])
-    earliest = np.minimum.reduceat(_words(payload, start), first_span)
-    latest = np.maximum.reduceat(_words(payload, end), first_span)
-    time_place = np.sort(_places(TRACES, found, Role.TIME))
-    time_request = np.searchsorted(edges, time_place, "right") - 1
-    table = Requests(
-        start=edges[:-1],
-        stop=edges[1:],
-        items=np.diff(first_span, append=start.size).astype(np.int32),
-        traces=slots.traces.astype(np.int32),
-        group=np.arange(slots.traces.size, dtype=np.int32),
-        words=slots.words.astype(np.int32),
-        span_ns=(latest - earliest).astype(np.int64),
+def _parts(entry_edges: Numbers) -> Iterator[tuple[int, int]]:
+    """Runs of whole entries, few enough at a time to stay in memory."""
+    cuts = np.searchsorted(entry_edges, np.arange(0, entry_edges[-1], PART_BYTES), "right") - 1
+    yield from pairwise([*np.unique(entry_edges[cuts]).tolist(), int(entry_edges[-1])])
+
+
+def _locate(payload: Bytes, source: str, start: int, stop: int) -> Located:
+    found = scan(payload, TRACES, source, start, stop)
+    spans = found["spans"].leaves
+    return Located(
+        own_trace=spans["trace_id"],
+        start=spans["start"],
+        end=spans["end"],
+        other_trace=np.concatenate(
+            [_places(field, found, Role.TRACE_ID, name) for name, field in SPAN.messages().items()]
+        ),
+        span=_places(TRACES, found, Role.SPAN_ID),
+        time=_places(TRACES, found, Role.TIME),
     )
-    return Template(
-        signal=Signal.TRACES,
-        payload=payload,
-        requests=table,
-        id_offset=(id_place - edges[np.searchsorted(edges, id_place, "right") - 1]).astype(np.int32),
-        id_slot=requests.id_slot.astype(np.int32),
-        id_bounds=np.searchsorted(id_place, edges).astype(np.int64),
-        time_offset=(time_place - edges[time_request]).astype(np.int32),
-        time_value=_words(payload, time_place) - earliest[time_request] + np.uint64(EPOCH_NS),
-        time_bounds=np.searchsorted(time_place, edges).astype(np.int64),
-    )
-
-
-def _ids(found: Mapping[str, Found]) -> tuple[Numbers, int, Numbers]:
-    """Places of trace IDs, how many of them are spans' own (these come first), places of span IDs."""
-    own = found["spans"].leaves["trace_id"]
-    others = [_places(field, found, Role.TRACE_ID, name) for name, field in SPAN.messages().items()]
-    return np.concatenate([own, *others]), own.size, _places(TRACES, found, Role.SPAN_ID)
 
 
 def _places(message: Message, found: Mapping[str, Found], role: Role, name: str = "") -> Numbers:
@@ -100,11 +89,59 @@ def _places(message: Message, found: Mapping[str, Found], role: Role, name: str 
     return every[every >= 0]
 
 
+def _references(payload: Bytes, located: Located, entry_edges: Numbers) -> References:
+    traces = np.concatenate([located.own_trace, located.other_trace])
+    return References(
+        _words(payload, traces),
+        _words(payload, traces + 8),
+        _owner(entry_edges, traces),
+        located.own_trace.size,
+        _words(payload, located.span),
+        _owner(entry_edges, located.span),
+        entry_edges.size - 1,
+    )
+
+
+def _template(payload: Bytes, located: Located, slots: Slots, edges: Numbers) -> Template:
+    """`edges`: the first byte of each request, and the end of the last."""
+    traces = np.concatenate([located.own_trace, located.other_trace])
+    id_place = np.concatenate([traces, traces + 8, located.span])
+    order = np.argsort(id_place, kind="stable")
+    id_place = id_place[order]
+    id_slot = np.concatenate([slots.trace, slots.trace + 1, slots.span])[order]
+    first_span = np.searchsorted(located.start, edges[:-1])
+    earliest = np.minimum.reduceat(_words(payload, located.start), first_span)
+    latest = np.maximum.reduceat(_words(payload, located.end), first_span)
+    time_place = np.sort(located.time, kind="stable")
+    time_request = _owner(edges, time_place)
+    requests = Requests(
+        start=edges[:-1],
+        stop=edges[1:],
+        items=np.diff(first_span, append=located.start.size).astype(np.int32),
+        traces=slots.traces.astype(np.int32),
+        group=np.arange(slots.traces.size, dtype=np.int32),
+        words=slots.words.astype(np.int32),
+        span_ns=(latest - earliest).astype(np.int64),
+    )
+    return Template(
+        signal=Signal.TRACES,
+        payload=payload,
+        requests=requests,
+        id_offset=(id_place - edges[_owner(edges, id_place)]).astype(np.int32),
+        id_slot=id_slot.astype(np.int32),
+        id_bounds=np.searchsorted(id_place, edges).astype(np.int64),
+        time_offset=(time_place - edges[time_request]).astype(np.int32),
+        time_value=_words(payload, time_place) - earliest[time_request] + np.uint64(EPOCH_NS),
+        time_bounds=np.searchsorted(time_place, edges).astype(np.int64),
+    )
+
+
 def _words(payload: Bytes, place: Numbers) -> Words:
     """The 8 bytes at each place."""
     view = np.ndarray((payload.size - 7,), np.uint64, payload.data, strides=(1,))
     return view[place]
 
 
-def _entry(edges: Numbers, place: Numbers) -> Numbers:
+def _owner(edges: Numbers, place: Numbers) -> Numbers:
+    """Which of the stretches between the edges each place is in."""
     return np.searchsorted(edges, place, "right") - 1

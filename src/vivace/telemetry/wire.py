@@ -104,17 +104,20 @@ SPAN: Final = Message(
         13: ("links", LINK),
     }
 )
+ENTRIES: Final = Message({1: ("entries", Message({}))})
+"""The top level alone, of any signal."""
 TRACES: Final = Message({1: ("resource_spans", Message({2: ("scope_spans", Message({2: ("spans", SPAN)}))}))})
 """TracesData, which is also ExportTraceServiceRequest."""
 
 
-def scan(payload: Bytes, root: Message, source: str) -> dict[str, Found]:
+def scan(payload: Bytes, root: Message, source: str, start: int = 0, stop: int | None = None) -> dict[str, Found]:
     """Every message of the table in `payload`, by its name in the table; `source` is what errors call the bytes.
 
-    Raises TemplateError when the bytes end too early, a varint or a size is wrong, or a required value is missing.
+    With `start` and `stop`, only those bytes are read, as one message; places still count from the first byte. Raises
+    TemplateError when the bytes end too early, a varint or a size is wrong, or a required value is missing.
     """
     scanner = _Scanner(payload, source)
-    scanner.descend(root, np.array([0]), np.array([payload.size]))
+    scanner.descend(root, np.array([start]), np.array([payload.size if stop is None else stop]))
     return scanner.found
 
 
@@ -136,7 +139,7 @@ class _Fields:
 
     def rows(self, rows: Numbers) -> _Fields:
         """Some of the fields."""
-        return _Fields(self.owner[rows], self.kind[rows], self.begin[rows], self.end[rows])
+        return _Fields(self.owner.take(rows), self.kind.take(rows), self.begin.take(rows), self.end.take(rows))
 
 
 _NONE: Final = np.zeros(0, np.int64)
@@ -216,7 +219,7 @@ class _Scanner:
             kind = interest.take(tag, mode="clip")
             wanted = np.flatnonzero(kind)
             if wanted.size:
-                yield _Fields(owner[wanted], kind[wanted], begin[wanted], end[wanted])
+                yield _Fields(owner.take(wanted), kind.take(wanted), begin.take(wanted), end.take(wanted))
             at = end
         wants = interest.tolist()
         for number, first, last in zip(owner.tolist(), at.tolist(), stop.tolist(), strict=True):
@@ -248,11 +251,13 @@ class _Scanner:
 
     def _varint(self, at: int, stop: int, most: int = 5) -> tuple[int, int]:
         """Value and end of the varint at `at`, which has at most `most` bytes."""
-        value = 0
-        for shift, byte in enumerate(self._data[at : min(stop, at + most)]):
-            value |= (byte & 0x7F) << (7 * shift)
+        value = shift = 0
+        for place in range(at, min(stop, at + most)):
+            byte = self._data[place]
             if byte < 0x80:
-                return value, at + shift + 1
+                return value | byte << shift, place + 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
         raise self._refusal("a varint does not end or is too long", at)
 
     def _refusal(self, what: str, place: int | np.int64) -> TemplateError:
@@ -270,24 +275,24 @@ def _field(payload: Bytes, at: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     tag, begin = _varints(payload, at)
     length, after = _varints(payload, begin)
     end = after + length
-    wire = tag & 7
+    wire = tag.astype(np.uint8) & 7
     other = np.flatnonzero(wire != Wire.LENGTH)
     if other.size:
-        kinds, begins = wire[other], begin[other]
-        end[other] = np.where(kinds == Wire.VARINT, after[other], begins + _FIXED_SIZES[kinds])
-        after[other] = begins
+        kind, first = wire.take(other), begin.take(other)
+        end[other] = np.where(kind == Wire.VARINT, after.take(other), first + _FIXED_SIZES.take(kind))
+        after[other] = first
     return tag, after, end
 
 
 def _varints(payload: Bytes, at: Numbers) -> tuple[Numbers, Numbers]:
     """Value of the varint at each place, and where it ends. Over 5 bytes: a huge value; over 10: it never ends."""
-    value = payload.take(at, mode="clip").astype(np.int64)
-    after = at + 1
-    unfinished = np.flatnonzero(value > 0x7F)
+    first = payload.take(at, mode="clip")
+    value, after = first.astype(np.int64), at + 1
+    unfinished = np.flatnonzero(first > 0x7F)
     for turn in range(1, 10):
         if not unfinished.size:
             return value, after
-        byte = payload.take(after[unfinished], mode="clip").astype(np.int64)
+        byte = payload.take(after.take(unfinished), mode="clip").astype(np.int64)
         if turn < 5:
             value[unfinished] += (byte - 1) << (7 * turn)  # the bit that said "more" counted as 1 << (7 * turn)
         else:
