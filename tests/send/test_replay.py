@@ -13,7 +13,7 @@ import pytest
 from tests.send.servers import acknowledge, assert_books_balance, grpc_server, hanging_server
 from tests.send.templates import write_template
 
-from vivace.errors import OutputError, TemplateError
+from vivace.errors import OutputError, TemplateError, VivaceError
 from vivace.ledger import SENDS, read_ledger
 from vivace.pace import ConstantRate, Schedule
 from vivace.send.board import Acknowledged
@@ -242,3 +242,15 @@ def test_a_ledger_that_cannot_be_written_is_refused_before_anything_starts(tmp_p
     with pytest.raises(OutputError, match=f"{whole.ledger.parent}: cannot be written"):
         replay.start()
     assert replay.pids() == []
+
+
+def test_a_worker_that_cannot_begin_is_reported_and_leaves_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = settings(tmp_path, "127.0.0.1:1", ConstantRate(10), 0.5)
+    replay = Replay(whole)
+    whole.template.unlink()
+    with pytest.raises(VivaceError, match="sending worker 0 ended with exit code 1"):
+        replay.start()
+    assert list(whole.ledger.parent.iterdir()) == []
+    assert "Traceback" not in capfd.readouterr().err

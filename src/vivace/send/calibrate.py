@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -19,6 +20,7 @@ from vivace.telemetry.template import Template
 WARM_UP: Final = 0.25
 """Of the time; left out of the figures."""
 BYTES_IN_FLIGHT: Final = 8_000_000
+WORKERS_PER_SINK: Final = 2
 FEWEST_VUS: Final = 4
 MOST_VUS: Final = 64
 
@@ -33,8 +35,9 @@ class Ceiling:
 
 
 def ceiling(template: Path, seconds: float = 2.0, workers: int = 1) -> Ceiling:
-    """Sends for so long; the sink has as many processes as there are workers."""
-    with TemporaryDirectory(prefix="vivace-") as folder, Sink(SinkSettings(processes=workers)) as sink:
+    """Sends for so long into a sink with a process for every few workers, which is less busy than they are."""
+    processes = ceil(workers / WORKERS_PER_SINK)
+    with TemporaryDirectory(prefix="vivace-") as folder, Sink(SinkSettings(processes=processes)) as sink:
         vus = workers * vus_to_saturate(Template.open(template))
         replay = Replay(
             SendSettings(

@@ -101,12 +101,12 @@ class GrpcExporter(Exporter):
 
     def wait(self, seconds: float) -> list[Ended]:
         until_ns = monotonic_ns() + round(seconds * 1e9)
-        while not self._ended:
-            now_ns = self._expire()
+        now_ns = self._expire()
+        self._poll(0.0)
+        while not self._ended and now_ns < until_ns:
             next_ns = min(until_ns, self._deadlines[0][0]) if self._deadlines else until_ns
             self._poll(max(0, next_ns - now_ns) / 1e9)
-            if monotonic_ns() >= until_ns:
-                break
+            now_ns = self._expire()
         ended, self._ended = self._ended, []
         return ended
 
@@ -197,14 +197,15 @@ class GrpcExporter(Exporter):
         now_ns = monotonic_ns()
         while self._deadlines and (self._deadlines[0][0] <= now_ns or self._deadlines[0][1] not in self._requests):
             call = self._deadlines.popleft()[1]
-            if call not in self._requests:
-                continue
-            for link in self._links:
-                if call in link.connection.calls():
-                    self._end(call, now_ns, timeout_answer(self._timeout_s, link.connection.delivered(call)))
-                    link.connection.abandon(call)
-                    link.flush()
+            if call in self._requests:
+                self._time_out(call, now_ns)
         return now_ns
+
+    def _time_out(self, call: Call, now_ns: int) -> None:
+        link = next(link for link in self._links if call in link.connection.calls())
+        self._end(call, now_ns, timeout_answer(self._timeout_s, link.connection.delivered(call)))
+        link.connection.abandon(call)
+        link.flush()
 
     def _end(self, call: Call, ended_ns: int, answer: Answer) -> None:
         self._ended.append(Ended(self._requests.pop(call), ended_ns, answer))

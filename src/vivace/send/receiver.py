@@ -7,8 +7,6 @@ import socket
 from dataclasses import dataclass
 from enum import IntEnum
 from multiprocessing.connection import Connection
-from signal import SIG_IGN, SIGINT
-from signal import signal as on_signal
 from typing import Final
 
 import numpy as np
@@ -50,8 +48,7 @@ class Receiver:
     share_port: bool
 
     def run(self, shared: SharedWords, orders: Connection) -> None:
-        """Receives until the other end of `orders` is closed; the parent decides what Ctrl-C means."""
-        on_signal(SIGINT, SIG_IGN)
+        """Receives until the other end of `orders` is closed."""
         host, _, port = self.address.rpartition(":")
         try:
             listener = _listen(host.strip("[]"), int(port), self.share_port)

@@ -13,6 +13,7 @@ from vivace.ledger import SENDS, LedgerWriter, merge_parts, read_part
 from vivace.send.board import Acknowledged, Board, Count
 from vivace.send.clock import Clock
 from vivace.send.dues import worker_dues
+from vivace.send.process import start_process
 from vivace.send.progress import SendProgress, progress_of
 from vivace.send.recover import journal_rows, never_offered_rows
 from vivace.send.settings import SendSettings
@@ -109,13 +110,8 @@ class Replay:
         shared = shared_words(context, Board.size(self._settings.share_of_vus(worker)[1]))
         self._boards.append(Board(words_of(shared)))
         self._seen.append(0)
-        process = context.Process(
-            target=work,
-            args=(self._settings, worker, self._clock.anchor_ns, shared, self._part(worker)),
-            name=f"vivace-send-{worker}",
-            daemon=True,
-        )
-        process.start()
+        arguments = (self._settings, worker, self._clock.anchor_ns, shared, self._part(worker))
+        process = start_process(context, f"vivace-send-{worker}", work, *arguments)
         self._processes.append(process)
 
     def _wait_until_ready(self) -> None:

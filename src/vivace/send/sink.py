@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Final
 
 from vivace.errors import ConfigurationError
+from vivace.send.process import start_process
 from vivace.send.receiver import COUNTERS, Counter, Receiver
 from vivace.send.shared import Words, shared_words, words_of
 
@@ -88,8 +89,7 @@ class Sink:
         shared = shared_words(self._context, COUNTERS)
         ours, theirs = self._context.Pipe()
         receiver = Receiver(address, self._settings.count_spans, self._settings.processes > 1)
-        process = self._context.Process(target=receiver.run, args=(shared, theirs), name="vivace-sink", daemon=True)
-        process.start()
+        process = start_process(self._context, "vivace-sink", receiver.run, shared, theirs)
         theirs.close()
         self._processes.append(process)
         self._orders.append(ours)

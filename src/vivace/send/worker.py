@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from multiprocessing import parent_process
 from pathlib import Path
-from signal import SIG_IGN, SIGINT
-from signal import signal as on_signal
 from time import sleep
 from typing import Final, NamedTuple
 
+from vivace.errors import VivaceError
 from vivace.ledger import SENDS, LedgerWriter
 from vivace.send.board import Board, Count
 from vivace.send.book import Book
@@ -37,11 +36,12 @@ class Patched(NamedTuple):
 
 
 def work(settings: SendSettings, worker: int, anchor_ns: int, shared: SharedWords, part: Path) -> None:
-    """What runs in a worker's process. The parent decides what Ctrl-C means."""
-    on_signal(SIGINT, SIG_IGN)
+    """What runs in a worker's process."""
     try:
         with LedgerWriter(part, SENDS) as ledger:
             Worker(settings, worker, Clock(anchor_ns), Board(words_of(shared)), ledger).run()
+    except VivaceError as error:
+        sys.exit(str(error))
     except OSError as error:
         sys.exit(f"{part}: worker {worker} cannot go on: {error.strerror or error}; see that there is space left")
 
