@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import urllib.error
 import urllib.parse
@@ -53,11 +54,13 @@ class Target(Protocol):
 class EmbeddedTarget:
     """Vivace's own backend in a folder of its own, which is removed at the end unless it is to be kept."""
 
-    def __init__(self, data_dir: Path, keep: bool = False) -> None:
+    def __init__(self, data_dir: Path, keep: bool = False, log: Path | None = None) -> None:
+        """`log` is where the backend's messages go; without it they are not kept."""
         self._data_dir = data_dir
         self._keep = keep
         self._backend = Backend(
-            ServeSettings(data_dir=data_dir, http="127.0.0.1:0", otlp_grpc="127.0.0.1:0", otlp_http="127.0.0.1:0")
+            ServeSettings(data_dir=data_dir, http="127.0.0.1:0", otlp_grpc="127.0.0.1:0", otlp_http="127.0.0.1:0"),
+            log or Path(os.devnull),
         )
 
     @property

@@ -71,6 +71,7 @@ class ProfileRun:
             return EmbeddedTarget(
                 self._folder.target_data(name),
                 keep=self._settings.keep_target,
+                log=self._folder.target_log(name) if self._settings.collect_logs else None,
             )
         return EndpointTarget(where.otlp, where.query, where.metrics)
 

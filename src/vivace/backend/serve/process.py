@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, BinaryIO
 
 from vivace import errors
 from vivace.backend.serve.settings import ServeSettings
@@ -18,13 +18,16 @@ from vivace.errors import TargetError, VivaceError
 class Process:
     """A child process; it stops when told to, and when its supervisor is gone."""
 
-    def __init__(self, role: str, settings: ServeSettings) -> None:
+    def __init__(self, role: str, settings: ServeSettings, log: BinaryIO | None = None) -> None:
+        """What it has to say to people goes to the log, else to this process's standard error."""
         self.role = role
+        self._where = " above" if log is None else f" in {log.name}"
         arguments = json.dumps({**asdict(settings), "data_dir": str(settings.data_dir)})
         self._process = subprocess.Popen(
             [sys.executable, "-m", "vivace.backend.serve.child", role, arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=log,
             start_new_session=True,  # an interrupt from the terminal is for the supervisor
         )
         self._said: SimpleQueue[dict[str, Any]] = SimpleQueue()
@@ -47,12 +50,12 @@ class Process:
             said = self._said.get(timeout=timeout_s)
         except Empty:
             raise TargetError(
-                f"the {self.role} was not ready within {timeout_s:g} s; look at its messages above, or try again"
+                f"the {self.role} was not ready within {timeout_s:g} s; look at its messages{self._where}, or try again"
             ) from None
         if "error" in said:
             raise _error(said)
         if "ready" not in said:
-            raise TargetError(f"{self.ended()} before it was ready; look at its messages above")
+            raise TargetError(f"{self.ended()} before it was ready; look at its messages{self._where}")
         addresses: dict[str, str] = said["ready"]
         return addresses
 

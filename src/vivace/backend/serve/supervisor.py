@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 from types import FrameType
@@ -32,8 +33,10 @@ __all__ = ["Addresses", "Backend", "ServeSettings", "serve_until_stopped"]
 class Backend:
     """The embedded backend as a thing to start and stop."""
 
-    def __init__(self, settings: ServeSettings) -> None:
+    def __init__(self, settings: ServeSettings, log: Path | None = None) -> None:
+        """What the processes have to say goes to the log, else to standard error."""
         self._settings = settings
+        self._log = log
         self._folder = DataFolder(settings.data_dir)
         self._processes: list[Process] = []
         self._lock: Lock | None = None
@@ -53,7 +56,7 @@ class Backend:
         """Returns when it is ready. TargetError or ConfigurationError when it cannot be; then nothing runs."""
         self._lock = self._locked()
         try:
-            self._processes = [Process(role, self._settings) for role in ROLES]
+            self._processes = self._started()
             self._addresses = self._ready(monotonic() + timeout_s)
             write_addresses(self._addresses, self._folder.addresses)
         except BaseException:
@@ -96,6 +99,12 @@ class Backend:
                 f"--data-dir {self._folder.root}: cannot be used ({error.strerror or error});"
                 " choose a folder that can be written"
             ) from error
+
+    def _started(self) -> list[Process]:
+        if self._log is None:
+            return [Process(role, self._settings) for role in ROLES]
+        with self._log.open("ab") as log:
+            return [Process(role, self._settings, log) for role in ROLES]
 
     def _ready(self, deadline: float) -> Addresses:
         addresses: dict[str, str] = {}
