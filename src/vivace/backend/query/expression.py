@@ -21,6 +21,7 @@ from vivace.traceql.tree import (
     Attribute,
     Binary,
     FieldExpression,
+    Intrinsic,
     IntrinsicField,
     Operator,
     Scope,
@@ -31,6 +32,7 @@ from vivace.traceql.tree import (
 
 _CHILDREN: Final = ("events", "links")
 _ABOVE: Final = ("resources", "scopes", "traces")
+_FAR: Final = 1 << 62
 _FEW: Final = 0.25
 """The share of rows below which it pays to look at them alone."""
 
@@ -78,9 +80,9 @@ class Evaluation:
     def _all(self, terms: Sequence[FieldExpression], frame: Frame) -> Mask:
         of_children = [_children_read(term, frame) if frame.table == "spans" else frozenset() for term in terms]
         mask = np.ones(len(frame), np.bool_)
-        for term, children in zip(terms, of_children, strict=True):
-            if len(children) != 1:
-                mask = self._narrowed(term, frame, mask)
+        plain = [term for term, children in zip(terms, of_children, strict=True) if len(children) != 1]
+        for term in sorted(plain, key=lambda term: _cost(term, frame)):
+            mask = self._narrowed(term, frame, mask)
         for child in _CHILDREN:
             group = [term for term, children in zip(terms, of_children, strict=True) if children == {child}]
             if group:
@@ -92,6 +94,8 @@ class Evaluation:
     def _narrowed(self, term: FieldExpression, frame: Frame, mask: Mask) -> Mask:
         """The mask with one more term; where few rows are left only they are looked at."""
         places = np.flatnonzero(mask)
+        if not len(places):
+            return mask
         if len(places) > _FEW * len(mask):
             return mask & self.truth(term, frame)
         result = np.zeros_like(mask)
@@ -121,6 +125,8 @@ class Evaluation:
             above = _level(expression, frame)
             if above:
                 mask = self._comparison(expression, Frame(frame.view, above))
+                if not mask.any():
+                    return np.zeros(len(frame), np.bool_)
                 place = frame.of(above)
                 return mask if place is None else mask[place]
         return self._compared(expression, frame)
@@ -132,8 +138,35 @@ class Evaluation:
                     return self._absent(side, frame)
                 value = self.value(side, frame)
                 return np.zeros(len(frame), np.bool_) if isinstance(value, Static) else known(value, len(frame))
+        told = self._rooted(expression, frame)
+        if told is not None:
+            return told
         left, right = self.value(expression.left, frame), self.value(expression.right, frame)
         return compare(expression.operator, left, right, len(frame))
+
+    def _rooted(self, expression: Binary, frame: Frame) -> Mask | None:
+        """A comparison with nestedSetParent that only tells roots from others needs no numbers."""
+        condition = comparison(expression)
+        if condition is None or not isinstance(condition.field, IntrinsicField) or frame.table != "spans":
+            return None
+        if condition.field.intrinsic is not Intrinsic.NESTED_SET_PARENT or condition.operand is None:
+            return None
+        sample = (Column(Type.INT, np.array([-1, 0, _FAR])),)
+        assert condition.operator is not None  # noqa: S101 - it goes with an operand
+        root, nearest, farthest = compare(condition.operator, sample, condition.operand, 3)
+        if nearest != farthest or not self._even(condition.operator, condition.operand):
+            return None
+        is_root = frame.view.words("spans", "parent_id") == 0
+        is_root = is_root if frame.rows is None else is_root[frame.rows]
+        told: Mask = np.where(is_root, root, nearest)
+        return told
+
+    @staticmethod
+    def _even(operator: Operator, operand: Static) -> bool:
+        """Whether the comparison is the same for all numbers from 0 on, given that it is for the first and last."""
+        if operator in (Operator.EQUAL, Operator.NOT_EQUAL):
+            return isinstance(operand.value, (int, float)) and operand.value < 0
+        return True
 
     def _absent(self, side: FieldExpression, frame: Frame) -> Mask:
         """Where an attribute is missing. An unscoped one that is only asked for its absence: on the span or above."""
@@ -257,6 +290,25 @@ def _level(expression: Binary, frame: Frame) -> str | None:
         return None
     read_from = tables(condition.field, frame.view)
     return next((table for table in _ABOVE if read_from == {table}), None)
+
+
+def _cost(expression: FieldExpression, frame: Frame) -> int:
+    """How dear an expression is to judge, roughly: what reads small tables comes first, what numbers trees last."""
+    read_from = {table for field in fields(expression) for table in tables(field, frame.view)}
+    if read_from <= {"resources", "scopes"}:
+        return 0
+    numbered = any(isinstance(field, IntrinsicField) and field.intrinsic in _NUMBERED for field in fields(expression))
+    return 2 if numbered else 1
+
+
+_NUMBERED: Final = frozenset(
+    {
+        Intrinsic.NESTED_SET_LEFT,
+        Intrinsic.NESTED_SET_RIGHT,
+        Intrinsic.NESTED_SET_PARENT,
+        Intrinsic.SPAN_CHILD_COUNT,
+    }
+)
 
 
 def _conjuncts(expression: FieldExpression) -> Iterable[FieldExpression]:

@@ -26,8 +26,7 @@ class Computed:
 class Spansets:
     """`rows` are span rows, `of` the spanset of each (ascending); `trace` is each spanset's row in `traces`.
 
-    `source` is the spanset of the stage's input that each came from. `rows` None stands for every span, one spanset per
-    trace.
+    `source` is the spanset of the stage's input that each came from. `rows` None stands for every span.
     """
 
     rows: Rows | None

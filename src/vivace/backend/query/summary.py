@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vivace.backend.query.value import Column, Rows, Type
-from vivace.backend.query.view import View
+from vivace.backend.query.view import View, column_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +56,36 @@ def _roots(view: View, start: Rows) -> Rows:
 
 def root_names(view: View) -> Column:
     """The name of each trace's root span, empty without a root."""
-    return _of_roots(view.text("spans", "name", ""), summary(view).root)
+    return view.remember(
+        "root names", lambda: _of_roots(view.text("spans", "name", ""), summary(view).root), column_bytes
+    )
 
 
 def root_services(view: View) -> Column:
     """The service of each trace's root span, empty without a root."""
-    return _of_roots(span_services(view), summary(view).root)
+    return view.remember("root services", lambda: _root_services(view), column_bytes)
 
 
-def span_services(view: View) -> Column:
-    """The service of every span, empty where its resource names none."""
-    return resource_services(view).take(view.index("spans", "resource"))
+def span_services(view: View, rows: Rows) -> Column:
+    """The services of some spans, empty where their resources name none."""
+    return resource_services(view).take(view.index("spans", "resource")[rows])
 
 
 def resource_services(view: View) -> Column:
     """service.name of every resource as text, empty where it is missing or of another type."""
+    return view.remember("services", lambda: _resource_services(view), column_bytes)
+
+
+def _root_services(view: View) -> Column:
+    roots = summary(view).root
+    return span_services(view, np.maximum(roots, 0)).only(roots >= 0).default("") if len(roots) else _no_words()
+
+
+def _no_words() -> Column:
+    return Column(Type.STRING, np.zeros(0, np.int32))
+
+
+def _resource_services(view: View) -> Column:
     for part in view.attribute("resources", "service.name").parts:
         if isinstance(part, Column) and part.type is Type.STRING:
             return part.default("")

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import polars as pl
 
 from vivace.backend.query.value import Mask, Rows
 from vivace.backend.query.view import View
 
 ROOT: Final = -1
 UNCONNECTED: Final = -2
+_MIX: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 
 
 def parents(view: View) -> Rows:
@@ -31,13 +31,30 @@ def _children(view: View) -> Rows:
 
 
 def _linked(view: View) -> Rows:
-    """Parent rows by ID alone: UNCONNECTED where the trace has no span with the parent's ID."""
-    trace, parent = view.numbers("spans", "trace").data, view.words("spans", "parent_id")
-    spans = pl.DataFrame({"trace": trace, "id": view.words("spans", "span_id")}).with_row_index("row")
-    wanted = pl.DataFrame({"trace": trace, "id": parent}).with_row_index("child").filter(pl.col("id") != 0)
-    found = wanted.join(spans.unique(["trace", "id"], keep="first", maintain_order=True), on=["trace", "id"])
+    """Parent rows by ID alone: UNCONNECTED where the trace has no span with the parent's ID.
+
+    Trace and ID are mixed into one word, by which spans and wanted parents are sorted and merged. What has the same
+    word is looked at one after the other, since different spans may; of spans with the same ID the first is the parent.
+    """
+    trace = view.numbers("spans", "trace").data.astype(np.uint64)
+    identity, parent = view.words("spans", "span_id"), view.words("spans", "parent_id")
     rows = np.where(parent == 0, ROOT, UNCONNECTED).astype(np.int64)
-    rows[found["child"].to_numpy()] = found["row"].to_numpy()
+    keys, wanted = identity ^ (trace * _MIX), np.flatnonzero(parent != 0)
+    order = np.argsort(keys)
+    sought = parent[wanted] ^ (trace[wanted] * _MIX)
+    by_key = np.argsort(sought)
+    wanted, sought = wanted[by_key], sought[by_key]
+    ordered = keys[order]
+    place = np.searchsorted(ordered, sought)
+    while len(wanted):
+        there = place < len(order)
+        there[there] = ordered[place[there]] == sought[there]
+        wanted, sought, place = wanted[there], sought[there], place[there]
+        candidate = order[place]
+        same = (identity[candidate] == parent[wanted]) & (trace[candidate] == trace[wanted])
+        better = same & ((rows[wanted] < 0) | (candidate < rows[wanted]))
+        rows[wanted[better]] = candidate[better]
+        place = place + 1
     return rows
 
 
