@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
+from multiprocessing.resource_tracker import ensure_running
 
 
 def start_process(context: SpawnContext, name: str, target: Callable[..., object], *args: object) -> BaseProcess:
-    """Starts a process that ends with this one at the latest, and ignores Ctrl-C from its first moment."""
+    """Starts a process that ends with this one at the latest, and inherits that Ctrl-C is held back in this thread."""
+    ensure_running()  # the first start would do so, and let Ctrl-C through again
     process = context.Process(target=target, args=args, name=name, daemon=True)
-    with _interrupts_ignored():
-        process.start()
-    return process
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """A child inherits this; only the main thread may ask for it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
+        process.start()
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return process
