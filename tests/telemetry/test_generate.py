@@ -267,3 +267,10 @@ def test_a_disk_that_is_full_leaves_what_was_there(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert stat.S_ISREG((tmp_path / "shop-traces.pb").stat().st_mode)
+
+
+def test_what_times_out_takes_its_time(generated: Generated) -> None:
+    late = {"Did not observe any item within 1000ms", "Timeout reading from socket", "context deadline exceeded"}
+    spans = [span.span for span in generated.spans if span.span.status.message in late]
+    assert spans
+    assert all(span.end_time_unix_nano - span.start_time_unix_nano > 1e9 for span in spans)

@@ -65,22 +65,33 @@ class Faults:
     """What went wrong, by span."""
 
     kind: npt.NDArray[np.int8]
-    """A Fault."""
+    """A Fault: its own, or one that reached it."""
     origin: Flags
     """Whether the span failed by itself, not because of a child."""
 
 
-def faults(catalogue: Catalogue, trees: Trees, levels: list[Families], random: np.random.Generator) -> Faults:
-    """Draws failures and lets them rise towards the roots."""
+def own_faults(catalogue: Catalogue, trees: Trees, random: np.random.Generator) -> npt.NDArray[np.int8]:
+    """The Fault of each span that fails, or is refused, by itself."""
     shape = catalogue.shape[trees.operation]
-    kind = _own_faults(shape, _is_leaf(trees), random)
-    origin = kind > REFUSALS
-    passes = random.random(len(trees)) < PASSES_ON[shape]
+    chance = random.random(shape.size)
+    elsewhere = (shape == Shape.HTTP_CLIENT) & _is_leaf(trees)
+    failing = np.flatnonzero(chance < np.where(elsewhere, EXTERNAL_RATE, FAILURE_RATE[shape]))
+    kind = np.zeros(shape.size, np.int8)
+    kind[failing] = _kinds(shape[failing], random)
+    refused = np.flatnonzero((chance > 1 - REFUSAL_RATE) & SERVES[shape])
+    kind[refused] = random.choice([Fault.NOT_FOUND, Fault.INVALID, Fault.DENIED], refused.size, p=[0.7, 0.2, 0.1])
+    return kind
+
+
+def risen(own: npt.NDArray[np.int8], shape: Numbers, levels: list[Families], random: np.random.Generator) -> Faults:
+    """Lets failures rise towards the roots; `own` and `shape` are by span."""
+    kind = own.copy()
+    passes = random.random(kind.size) < PASSES_ON[shape]
     for level in reversed(levels):
         children = level.children
         rising = np.where(passes[children] & _rises(kind[children], shape[children]), kind[children], 0)
         kind[level.parents] = np.maximum(kind[level.parents], np.maximum.reduceat(rising, level.first))
-    return Faults(kind, origin)
+    return Faults(kind, own > REFUSALS)
 
 
 def failed(shape: Numbers, kind: npt.NDArray[np.int8]) -> Flags:
@@ -97,17 +108,6 @@ def _is_leaf(trees: Trees) -> Flags:
     leaf = np.ones(len(trees), np.bool_)
     leaf[trees.parent[trees.parent >= 0]] = False
     return leaf
-
-
-def _own_faults(shape: Numbers, leaf: Flags, random: np.random.Generator) -> npt.NDArray[np.int8]:
-    chance = random.random(shape.size)
-    external = (shape == Shape.HTTP_CLIENT) & leaf
-    failed = np.flatnonzero(chance < np.where(external, EXTERNAL_RATE, FAILURE_RATE[shape]))
-    kind = np.zeros(shape.size, np.int8)
-    kind[failed] = _kinds(shape[failed], random)
-    refused = np.flatnonzero((chance > 1 - REFUSAL_RATE) & SERVES[shape])
-    kind[refused] = random.choice([Fault.NOT_FOUND, Fault.INVALID, Fault.DENIED], refused.size, p=[0.7, 0.2, 0.1])
-    return kind
 
 
 def _kinds(shape: Numbers, random: np.random.Generator) -> npt.NDArray[np.int8]:

@@ -69,7 +69,7 @@ SDKS: Final = {
         (
             ("java.lang.IllegalStateException", "Order is in state CANCELLED, expected PAID"),
             ("java.net.ConnectException", "Connection refused: inventory/10.42.3.77:9098"),
-            ("java.util.concurrent.TimeoutException", "Did not observe any item within 2000ms"),
+            ("java.util.concurrent.TimeoutException", "Did not observe any item within 1000ms"),
         ),
         "\tat com.shop.{service}.RequestHandler.handle(RequestHandler.java:{line})",
     ),
@@ -117,7 +117,7 @@ SDKS: Final = {
         (
             ("System.InvalidOperationException", "Sequence contains no elements"),
             ("System.Net.Http.HttpRequestException", "Connection refused (pricing-cache:6379)"),
-            ("System.TimeoutException", "Timeout performing HGETALL (5000ms), inst: 0, qu: 0, qs: 4"),
+            ("System.TimeoutException", "Timeout performing HGETALL (1000ms), inst: 0, qu: 0, qs: 4"),
         ),
         "   at Shop.{service}.Handlers.Handle(Request request) in /src/Handlers.cs:line {line}",
     ),

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from vivace.telemetry.arrays import Numbers
+from vivace.telemetry.arrays import Flags, Numbers
 from vivace.telemetry.catalogue import Catalogue
 from vivace.telemetry.operations import Shape
 from vivace.telemetry.trees import Trees
@@ -17,6 +17,7 @@ SPREAD: Final = 0.55
 """Sigma of the log-normal time that a span takes for itself."""
 TRACE_SPREAD: Final = 0.3
 """Sigma of the log-normal factor that all spans of a trace share."""
+TIMEOUT_NS: Final = 1_000_000_000
 OUTLIERS: Final = 0.004
 OUTLIER_FACTOR: Final = 25.0
 CONCURRENT: Final = 0.3
@@ -63,9 +64,15 @@ def _starts(values: Numbers) -> Numbers:
     return np.flatnonzero(np.diff(values, prepend=-2))
 
 
-def times(catalogue: Catalogue, trees: Trees, levels: list[Families], random: np.random.Generator) -> Times:
-    """Start and duration of every span; a child lies inside its parent, but for what a message's consumer does."""
+def times(
+    catalogue: Catalogue, trees: Trees, levels: list[Families], stalled: Flags, random: np.random.Generator
+) -> Times:
+    """Start and duration of every span; a child lies inside its parent, but for what a message's consumer does.
+
+    `stalled` spans wait until their time is out.
+    """
     own = own_times(catalogue, trees, random)
+    own[stalled] += TIMEOUT_NS
     layout = Layout(own, own.copy(), np.zeros(len(trees), np.int64), catalogue.shape[trees.operation], random)
     for level in reversed(levels):
         layout.place(level)

@@ -11,7 +11,7 @@ from vivace.telemetry.assemble import assemble
 from vivace.telemetry.batch import Batch
 from vivace.telemetry.catalogue import catalogue
 from vivace.telemetry.details import Details
-from vivace.telemetry.faults import faults
+from vivace.telemetry.faults import Fault, own_faults, risen
 from vivace.telemetry.resources import resources
 from vivace.telemetry.template import EPOCH_NS
 from vivace.telemetry.timing import families, times
@@ -46,6 +46,7 @@ class TraceSource:
     def _batch(self, first: int, traces: Numbers, sizes: Numbers, random: np.random.Generator) -> Batch:
         trees = grow(self._catalogue, sizes, random)
         levels = families(trees)
+        own = own_faults(self._catalogue, trees, random)
         starts = np.cumsum(traces) - traces
         request = np.repeat(np.arange(traces.size), traces)
         offset = random.integers(START_SPREAD_NS, size=request.size)
@@ -53,8 +54,8 @@ class TraceSource:
         return Batch(
             self._catalogue,
             trees,
-            times(self._catalogue, trees, levels, random),
-            faults(self._catalogue, trees, levels, random),
+            times(self._catalogue, trees, levels, own == Fault.TIMEOUT, random),
+            risen(own, self._catalogue.shape[trees.operation], levels, random),
             epoch=(EPOCH_NS + offset)[trees.trace],
             request=(first + request)[trees.trace],
             number=(np.arange(request.size) - starts[request])[trees.trace],
