@@ -123,8 +123,9 @@ class HeaderWriter:
     def __init__(self, fields: Sequence[Field]) -> None:
         self._fields = fields
         self._kept = [field for field in fields if field not in STATIC]
-        self._block = self._full(keep=True)
-        self._next = b"".join(self._reference(field) for field in fields)
+        fits = self._size() <= DEFAULT_TABLE
+        self._block = self._full(keep=fits)
+        self._next = b"".join(map(self._reference, fields)) if fits else self._block
 
     def block(self) -> bytes:
         """The next header block of the connection."""
@@ -132,10 +133,18 @@ class HeaderWriter:
         return block
 
     def limit(self, table: int) -> None:
-        """The peer remembers only so many bytes of fields: when these are too many, they are written in full."""
-        if sum(map(entry_size, self._kept)) > min(table, DEFAULT_TABLE):
+        """The peer wants to remember only so many bytes of fields, fewer than by default, and to be told so.
+
+        When these fields are more, they are written in full each time.
+        """
+        if self._size() <= table:
+            self._block = write_integer(table, 5, 0x20) + self._block
+        else:
             self._next = self._full(keep=False)
-            self._block = write_integer(0, 5, 0x20) + self._next  # first, the table is emptied
+            self._block = write_integer(0, 5, 0x20) + self._next
+
+    def _size(self) -> int:
+        return sum(map(entry_size, self._kept))
 
     def _full(self, keep: bool) -> bytes:
         return b"".join(
