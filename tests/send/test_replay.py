@@ -26,7 +26,7 @@ from vivace.telemetry.template import Template
 
 
 def settings(folder: Path, endpoint: str, schedule: Schedule | None, duration_s: float, **others: int) -> SendSettings:
-    numbers = {"seed": 5, "workers": 1, "vus_min": 2, "vus_max": 20} | others
+    numbers = {"seed": 5, "workers": 1, "vus_min": 2, "vus_max": 200} | others
     return SendSettings(
         endpoint=endpoint,
         template=write_template(folder),

@@ -73,7 +73,7 @@ class Runner:
             duration_s=others.get("duration_s", 0.4),
             timeout_s=others.get("timeout_s", 5.0),
             ledger=self._folder / "sends.parquet",
-            **{"seed": 1, "vus_min": 1, "vus_max": 8} | whole,  # type: ignore[arg-type]
+            **{"seed": 1, "vus_min": 1, "vus_max": 100} | whole,  # type: ignore[arg-type]
         )
 
     def run(self, server: AbstractContextManager[str], schedule: Schedule | None, **others: float) -> Sent:
@@ -176,7 +176,7 @@ def test_vus_that_become_free_carry_the_next_request(runner: Runner) -> None:
 
 
 def test_vus_grow_from_the_fewest_only_when_all_are_busy(runner: Runner) -> None:
-    calm = runner.run(grpc_server(acknowledge), ConstantRate(20), vus_min=2, vus_max=8)
+    calm = runner.run(grpc_server(acknowledge), ConstantRate(5), vus_min=2, vus_max=8, duration_s=0.6)
     busy = runner.run(hanging_server(lambda _request: True), ConstantRate(50), vus_min=2, vus_max=8, timeout_s=1.0)
     assert calm.board.counts[Count.VUS] == 2
     assert busy.board.counts[Count.VUS] == 8
