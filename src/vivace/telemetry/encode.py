@@ -1,4 +1,4 @@
-"""Arrow columns -> protobuf bytes, one level of messages at a time: inner messages are bytes to the outer one.
+"""Arrow columns <-> protobuf bytes, one level of messages at a time: inner messages are bytes to the outer one.
 
 The messages' fields are those of the OTLP descriptors, in which every message field has become a bytes field: on the
 wire both are the same.
@@ -15,6 +15,8 @@ import pyarrow as pa
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.logs.v1 import logs_pb2
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 from ptars import HandlerPool
@@ -34,6 +36,11 @@ FIELD_OF: Final = {
 def encode(message: str, columns: Mapping[str, pa.Array]) -> pa.Array:
     """One encoded message per row: binary. `message` is an OTLP name such as `Span`, the columns its fields."""
     return _handler(message).record_batch_to_array(pa.RecordBatch.from_pydict(dict(columns)))
+
+
+def decode(message: str, values: pa.Array) -> pa.RecordBatch:
+    """The fields of encoded messages, a row for each; messages in them stay binary. The bytes must be sound."""
+    return _handler(message).array_to_record_batch(values)
 
 
 def key_values(key: str, values: pa.Array) -> pa.Array:
@@ -64,6 +71,8 @@ def fixed_bytes(words: Words, present: Flags | None = None) -> pa.Array:
 class _Handler(Protocol):
     def record_batch_to_array(self, batch: pa.RecordBatch) -> pa.Array: ...
 
+    def array_to_record_batch(self, messages: pa.Array) -> pa.RecordBatch: ...
+
 
 @cache
 def _handler(message: str) -> _Handler:
@@ -75,7 +84,7 @@ def _handler(message: str) -> _Handler:
 @cache
 def _descriptors() -> DescriptorPool:
     file = FileDescriptorProto(name="vivace/flat.proto", package=PACKAGE, syntax="proto3")
-    for module in (common_pb2, resource_pb2, trace_pb2):
+    for module in (common_pb2, resource_pb2, trace_pb2, metrics_pb2, logs_pb2):
         original = FileDescriptorProto()
         module.DESCRIPTOR.CopyToProto(original)
         file.message_type.extend(_flat(original.message_type))

@@ -15,6 +15,7 @@ from vivace.telemetry.template import Template
 
 STREAM: Final = 0x7669_7661_6365_0001
 """Second half of the generator's key: other uses of the same seed draw from other streams."""
+NO_WORDS: Final = np.zeros(0, np.uint64)
 
 
 def group_words(seed: int, replay: int, group: int, words: int) -> Words:
@@ -24,10 +25,12 @@ def group_words(seed: int, replay: int, group: int, words: int) -> Words:
 
 
 def request_words(template: Template, seed: int, number: int) -> Words:
-    """The words of the group that request `number` (counted from 0 over all replays) belongs to."""
+    """The words of the groups that request `number` (counted from 0 over all replays) draws from."""
     replay, request = divmod(number, len(template))
-    requests = template.requests
-    return group_words(seed, replay, int(requests.group[request]), int(requests.words[request]))
+    rows = slice(template.group_bounds[request], template.group_bounds[request + 1])
+    groups, counts = template.groups[rows].tolist(), template.group_words[rows].tolist()
+    words = [group_words(seed, replay, group, count) for group, count in zip(groups, counts, strict=True)]
+    return words[0] if len(words) == 1 else np.concatenate([NO_WORDS, *words])
 
 
 def trace_ids(template: Template, seed: int, number: int) -> list[bytes]:

@@ -11,14 +11,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
+from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from vivace.errors import TemplateError
 from vivace.telemetry.arrays import Bytes, Numbers
+from vivace.telemetry.items import build_items
 from vivace.telemetry.places import build
 from vivace.telemetry.template import Requests, Signal, Template
 
-FORMAT: Final = "1"
+FORMAT: Final = "2"
+MESSAGES: Final[Mapping[Signal, type[TracesData | MetricsData | LogsData]]] = {
+    Signal.TRACES: TracesData,
+    Signal.METRICS: MetricsData,
+    Signal.LOGS: LogsData,
+}
 COLUMNS: Final = ("start", "stop", "items", "traces", "group", "words", "span_ns")
 
 
@@ -29,7 +37,7 @@ def open_template(path: Path) -> Template:
     index = path.with_suffix(".index")
     template = _read(index, payload, stamp)
     if template is None:
-        template = build(payload, str(path))
+        template = _build(payload, path)
         _verify(template, str(path))
         try:
             write_index(template, index, stamp)
@@ -40,15 +48,33 @@ def open_template(path: Path) -> Template:
 
 def create_index(path: Path) -> Template:
     """Makes the index of a template that was just written here. Raises OSError when it cannot be written."""
-    template = build(_map(path), str(path))
+    template = _build(_map(path), path)
     write_index(template, path.with_suffix(".index"), _stamp(path))
     return template
+
+
+def _build(payload: Bytes, path: Path) -> Template:
+    """Of the signal that the file's name ends with, or else of the first that its bytes can be."""
+    named = [signal for signal in Signal if path.stem == signal or path.stem.endswith(f"-{signal}")]
+    if named:
+        return _built(payload, path, named[0])
+    refusals = []
+    for signal in Signal:
+        try:
+            return _built(payload, path, signal)
+        except TemplateError as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
+
+
+def _built(payload: Bytes, path: Path, signal: Signal) -> Template:
+    return build(payload, str(path)) if signal is Signal.TRACES else build_items(payload, str(path), signal)
 
 
 def _map(path: Path) -> Bytes:
     try:
         if path.stat().st_size == 0:
-            raise TemplateError(f"{path}: holds no spans: the file is empty; generate it again")
+            raise TemplateError(f"{path}: holds nothing: the file is empty; generate it again")
         return np.asarray(np.memmap(path, np.uint8, "r"))
     except OSError as error:
         raise TemplateError(f"{path}: cannot be read: {error.strerror}; generate it with 'vivace generate'") from error
@@ -62,9 +88,10 @@ def _stamp(path: Path) -> dict[str, str]:
 
 def _verify(template: Template, source: str) -> None:
     """Has the protobuf library read every request: also what replay skips must be sound."""
+    message = MESSAGES[template.signal]
     for number in range(len(template)):
         try:
-            TracesData.FromString(template.request(number).payload.tobytes())
+            message.FromString(template.request(number).payload.tobytes())
         except DecodeError as error:
             place = int(template.requests.start[number])
             raise TemplateError(
@@ -78,8 +105,9 @@ def write_index(template: Template, path: Path, stamp: Mapping[str, str]) -> Non
     lists = {
         "ids": _lists(template.id_bounds, offset=template.id_offset, slot=template.id_slot),
         "times": _lists(template.time_bounds, offset=template.time_offset, value=template.time_value),
+        "groups": _lists(template.group_bounds, group=template.groups, words=template.group_words),
     }
-    batch = pa.RecordBatch.from_pydict(requests | lists).replace_schema_metadata(dict(stamp))
+    batch = pa.RecordBatch.from_pydict(requests | lists).replace_schema_metadata({**stamp, "signal": template.signal})
     temporary = path.with_suffix(f".index.{os.getpid()}.tmp")  # several workers may do this at once
     try:
         with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, batch.schema) as stream:
@@ -100,14 +128,15 @@ def _read(path: Path, payload: Bytes, stamp: Mapping[str, str]) -> Template | No
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
         metadata = {key.decode(): value.decode() for key, value in (reader.schema.metadata or {}).items()}
+        signal = metadata.pop("signal", "")
         if metadata != dict(stamp):
             return None
         batch = reader.get_batch(0)
     except (OSError, pa.ArrowInvalid):
         return None
-    ids, times = batch.column("ids"), batch.column("times")
+    ids, times, groups = (batch.column(name) for name in ("ids", "times", "groups"))
     return Template(
-        signal=Signal.TRACES,
+        signal=Signal(signal),
         payload=payload,
         requests=Requests(**{name: batch.column(name).to_numpy() for name in COLUMNS}),
         id_offset=ids.values.field("offset").to_numpy(),
@@ -116,4 +145,7 @@ def _read(path: Path, payload: Bytes, stamp: Mapping[str, str]) -> Template | No
         time_offset=times.values.field("offset").to_numpy(),
         time_value=times.values.field("value").to_numpy(),
         time_bounds=times.offsets.to_numpy(),
+        groups=groups.values.field("group").to_numpy(),
+        group_words=groups.values.field("words").to_numpy(),
+        group_bounds=groups.offsets.to_numpy(),
     )

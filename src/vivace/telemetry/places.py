@@ -1,4 +1,4 @@
-"""Finds in a template's bytes what replay overwrites, and cuts them into requests."""
+"""Finds in the bytes of a template of traces what replay overwrites, and cuts them into requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def build(payload: Bytes, source: str) -> Template:
     entries = scan(payload, ENTRIES, source)["entries"]
     entry_edges = np.append(0, entries.stop)
     entry_edges[-1] = payload.size
-    located = Located.joined([_locate(payload, source, *part) for part in _parts(entry_edges)])
+    located = Located.joined([_locate(payload, source, *part) for part in parts_of(entry_edges)])
     if not located.start.size:
         raise TemplateError(f"{source}: holds no spans; give a file with OTLP traces")
     slots = assign(_references(payload, located, entry_edges))
@@ -59,7 +59,7 @@ class Located:
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
-def _parts(entry_edges: Numbers) -> Iterator[tuple[int, int]]:
+def parts_of(entry_edges: Numbers) -> Iterator[tuple[int, int]]:
     """Runs of whole entries, few enough at a time to stay in memory."""
     cuts = np.searchsorted(entry_edges, np.arange(0, entry_edges[-1], PART_BYTES), "right") - 1
     yield from pairwise([*np.unique(entry_edges[cuts]).tolist(), int(entry_edges[-1])])
@@ -73,17 +73,17 @@ def _locate(payload: Bytes, source: str, start: int, stop: int) -> Located:
         start=spans["start"],
         end=spans["end"],
         other_trace=np.concatenate(
-            [_places(field, found, Role.TRACE_ID, name) for name, field in SPAN.messages().items()]
+            [places_of(field, found, Role.TRACE_ID, name) for name, field in SPAN.messages().items()]
         ),
-        span=_places(TRACES, found, Role.SPAN_ID),
-        time=_places(TRACES, found, Role.TIME),
+        span=places_of(TRACES, found, Role.SPAN_ID),
+        time=places_of(TRACES, found, Role.TIME),
     )
 
 
-def _places(message: Message, found: Mapping[str, Found], role: Role, name: str = "") -> Numbers:
+def places_of(message: Message, found: Mapping[str, Found], role: Role, name: str = "") -> Numbers:
     """Where all values of one role are."""
     places = [np.zeros(0, np.int64)]
-    places += [_places(field, found, role, inner) for inner, field in message.messages().items()]
+    places += [places_of(field, found, role, inner) for inner, field in message.messages().items()]
     places += [found[name].leaves[leaf] for leaf, field in message.leaves().items() if field.role is role]
     every = np.concatenate(places)
     return every[every >= 0]
@@ -92,12 +92,12 @@ def _places(message: Message, found: Mapping[str, Found], role: Role, name: str 
 def _references(payload: Bytes, located: Located, entry_edges: Numbers) -> References:
     traces = np.concatenate([located.own_trace, located.other_trace])
     return References(
-        _words(payload, traces),
-        _words(payload, traces + 8),
-        _owner(entry_edges, traces),
+        words_at(payload, traces),
+        words_at(payload, traces + 8),
+        owner_of(entry_edges, traces),
         located.own_trace.size,
-        _words(payload, located.span),
-        _owner(entry_edges, located.span),
+        words_at(payload, located.span),
+        owner_of(entry_edges, located.span),
         entry_edges.size - 1,
     )
 
@@ -110,10 +110,10 @@ def _template(payload: Bytes, located: Located, slots: Slots, edges: Numbers) ->
     id_place = id_place[order]
     id_slot = np.concatenate([slots.trace, slots.trace + 1, slots.span])[order]
     first_span = np.searchsorted(located.start, edges[:-1])
-    earliest = np.minimum.reduceat(_words(payload, located.start), first_span)
-    latest = np.maximum.reduceat(_words(payload, located.end), first_span)
+    earliest = np.minimum.reduceat(words_at(payload, located.start), first_span)
+    latest = np.maximum.reduceat(words_at(payload, located.end), first_span)
     time_place = np.sort(located.time, kind="stable")
-    time_request = _owner(edges, time_place)
+    time_request = owner_of(edges, time_place)
     requests = Requests(
         start=edges[:-1],
         stop=edges[1:],
@@ -127,21 +127,24 @@ def _template(payload: Bytes, located: Located, slots: Slots, edges: Numbers) ->
         signal=Signal.TRACES,
         payload=payload,
         requests=requests,
-        id_offset=(id_place - edges[_owner(edges, id_place)]).astype(np.int32),
+        id_offset=(id_place - edges[owner_of(edges, id_place)]).astype(np.int32),
         id_slot=id_slot.astype(np.int32),
         id_bounds=np.searchsorted(id_place, edges).astype(np.int64),
+        groups=requests.group,
+        group_words=requests.words,
+        group_bounds=np.arange(len(requests) + 1),
         time_offset=(time_place - edges[time_request]).astype(np.int32),
-        time_value=_words(payload, time_place) - earliest[time_request] + np.uint64(EPOCH_NS),
+        time_value=words_at(payload, time_place) - earliest[time_request] + np.uint64(EPOCH_NS),
         time_bounds=np.searchsorted(time_place, edges).astype(np.int64),
     )
 
 
-def _words(payload: Bytes, place: Numbers) -> Words:
+def words_at(payload: Bytes, place: Numbers) -> Words:
     """The 8 bytes at each place."""
-    view = np.ndarray((payload.size - 7,), np.uint64, payload.data, strides=(1,))
+    view = np.ndarray((max(0, payload.size - 7),), np.uint64, payload.data, strides=(1,))
     return view[place]
 
 
-def _owner(edges: Numbers, place: Numbers) -> Numbers:
+def owner_of(edges: Numbers, place: Numbers) -> Numbers:
     """Which of the stretches between the edges each place is in."""
     return np.searchsorted(edges, place, "right") - 1

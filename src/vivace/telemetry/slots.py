@@ -7,11 +7,17 @@ bytes of any other origin the groups are what shares no trace with the rest, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vivace.telemetry.arrays import Numbers, Words
+
+OWN_GROUPS: Final = 1 << 30
+"""From here on are the groups of IDs that no template of traces has: of metrics and logs that refer to other traces."""
+MOST_WORDS: Final = 1 << 24
+"""So many random words a group has at most that metrics and logs refer to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +157,75 @@ def _local(number: Numbers, group: Numbers, groups: int) -> tuple[Numbers, Numbe
     last = np.maximum.accumulate(last)
     counts = np.diff(last, prepend=-1)
     return number - (last - counts + 1)[group], counts
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """The IDs in metrics or logs, by the request that holds each; requests count from 0."""
+
+    trace_high: Words
+    trace_low: Words
+    trace_request: Numbers
+    span: Words
+    span_request: Numbers
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class MentionSlots:
+    """The slots of the mentions, and the groups that each request draws from, in ascending order."""
+
+    trace: Numbers
+    """Slot of each trace ID's first word among all words of its request; the second word has the next slot."""
+    span: Numbers
+    groups: Numbers
+    words: Numbers
+    """By row of `groups`."""
+    bounds: Numbers
+    """Request j has the groups bounds[j] to bounds[j+1]."""
+
+
+def assign_mentions(mentions: Mentions) -> MentionSlots:
+    """Groups and slots as the words say; or else equal IDs of one request get equal slots of a group of its own."""
+    (trace_group, trace), (span_group, span) = _said(mentions) or _found(mentions)
+    request = np.concatenate([mentions.trace_request, mentions.span_request])
+    key = request << 32 | np.concatenate([trace_group, span_group])
+    rows, row = np.unique(key, return_inverse=True)
+    words = np.zeros(rows.size, np.int64)
+    np.maximum.at(words, row, np.concatenate([trace + 2, span + 1]))
+    bounds = np.searchsorted(rows >> 32, np.arange(mentions.requests + 1))
+    before = np.cumsum(words) - words
+    base = before - np.append(before, 0)[bounds[:-1]][rows >> 32]
+    slot = np.concatenate([trace, span]) + base[row]
+    return MentionSlots(slot[: trace.size], slot[trace.size :], rows & 0xFFFF_FFFF, words, bounds)
+
+
+_Places = tuple[Numbers, Numbers]
+"""Groups and slots in them."""
+
+
+def _said(mentions: Mentions) -> tuple[_Places, _Places] | None:
+    """Groups and slots as `marked_words` wrote them; None when the words were not written by it."""
+    high, low, span = (_unmark(words) for words in (mentions.trace_high, mentions.trace_low, mentions.span))
+    group, slot = (np.concatenate([high[part], span[part]]) for part in range(2))
+    if (
+        not np.array_equal(high[0], low[0])
+        or not np.array_equal(high[1] + 1, low[1])
+        or group.min(initial=0) < 0
+        or slot.min(initial=0) < 0
+        or slot.max(initial=0) >= MOST_WORDS
+    ):
+        return None
+    return high, span
+
+
+def _found(mentions: Mentions) -> tuple[_Places, _Places]:
+    """A group for each request, its traces' words before its spans'."""
+    trace, traces = _local(
+        _dense(mentions.trace_request, mentions.trace_high, mentions.trace_low),
+        mentions.trace_request,
+        mentions.requests,
+    )
+    span, _ = _local(_dense(mentions.span_request, mentions.span), mentions.span_request, mentions.requests)
+    trace_places = (OWN_GROUPS + mentions.trace_request, 2 * trace)
+    return trace_places, (OWN_GROUPS + mentions.span_request, 2 * traces[mentions.span_request] + span)

@@ -35,9 +35,9 @@ class Requests:
     """Spans, data points or log records."""
     traces: npt.NDArray[np.int32]
     group: npt.NDArray[np.int32]
-    """Requests of one group share traces."""
+    """Requests of one group share traces. Of metrics and logs: the first of Template.groups, -1 without any."""
     words: npt.NDArray[np.int32]
-    """Random words of the request's group."""
+    """Random words of all groups that the request draws from."""
     span_ns: Numbers
     """From the earliest start to the latest end."""
 
@@ -68,6 +68,16 @@ class Template:
     id_slot: npt.NDArray[np.int32]
     id_bounds: Numbers
     """Request j owns the rows id_bounds[j] to id_bounds[j+1]."""
+    groups: npt.NDArray[np.int32]
+    """Whose random words a request draws, one group's after the other; slots count through them.
+
+    A request of traces has one group. Metrics and logs draw the words of the trace requests that they refer to: the
+    same seed, the same replay and the same group give the same IDs.
+    """
+    group_words: npt.NDArray[np.int32]
+    """How many of each of the groups."""
+    group_bounds: Numbers
+    """Request j owns the rows group_bounds[j] to group_bounds[j+1]."""
     time_offset: npt.NDArray[np.int32]
     time_value: Words
     """Nanoseconds, of which EPOCH_NS is the request's earliest start."""

@@ -1,7 +1,8 @@
 """Reads OTLP bytes just far enough to find the places that replay overwrites: whole messages, IDs and times.
 
 All messages of one level are read in lockstep: each turn reads one field of every message with NumPy, so the cost does
-not grow with the number of messages in Python steps. What is read is declared in tables (`TRACES`), not coded.
+not grow with the number of messages in Python steps. What is read is declared in tables (`TRACES`, `METRICS`,
+`LOGS`), not coded.
 """
 
 from __future__ import annotations
@@ -108,6 +109,36 @@ ENTRIES: Final = Message({1: ("entries", Message({}))})
 """The top level alone, of any signal."""
 TRACES: Final = Message({1: ("resource_spans", Message({2: ("scope_spans", Message({2: ("spans", SPAN)}))}))})
 """TracesData, which is also ExportTraceServiceRequest."""
+
+TRACE_ID: Final = Leaf(Role.TRACE_ID, Wire.LENGTH, 16)
+EXEMPLAR: Final = Message({2: ("time", TIME), 4: ("span_id", SPAN_ID), 5: ("trace_id", TRACE_ID)})
+
+
+def _data(kind: str, exemplars: int) -> Message:
+    """The data of a metric of one kind, whose points have exemplars in that field; 0: they have none."""
+    point: dict[int, tuple[str, Message | Leaf]] = {2: ("start", TIME), 3: ("time", TIME)}
+    if exemplars:
+        point[exemplars] = (f"{kind}_exemplars", EXEMPLAR)
+    return Message({1: (f"{kind}_points", Message(point))})
+
+
+METRIC: Final = Message(
+    {
+        5: ("gauge", _data("gauge", 5)),
+        7: ("sum", _data("sum", 5)),
+        9: ("histogram", _data("histogram", 8)),
+        10: ("exponential", _data("exponential", 11)),
+        11: ("summary", _data("summary", 0)),
+    }
+)
+METRICS: Final = Message({1: ("resource_metrics", Message({2: ("scope_metrics", Message({2: ("metrics", METRIC)}))}))})
+"""MetricsData, which is also ExportMetricsServiceRequest."""
+
+RECORD: Final = Message(
+    {1: ("time", TIME), 9: ("trace_id", TRACE_ID), 10: ("span_id", SPAN_ID), 11: ("observed", TIME)}
+)
+LOGS: Final = Message({1: ("resource_logs", Message({2: ("scope_logs", Message({2: ("records", RECORD)}))}))})
+"""LogsData, which is also ExportLogsServiceRequest."""
 
 
 def scan(payload: Bytes, root: Message, source: str, start: int = 0, stop: int | None = None) -> dict[str, Found]:
