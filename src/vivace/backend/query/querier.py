@@ -12,7 +12,7 @@ from vivace.backend.query.memory import Memory
 from vivace.backend.query.metrics.answer import instant_answer, range_answer
 from vivace.backend.query.metrics.query import query
 from vivace.backend.query.metrics.timeline import Instant, default_step, timeline
-from vivace.backend.query.parameters import MetricsParameters, SearchParameters
+from vivace.backend.query.parameters import MetricsParameters, SearchParameters, search_parameters
 from vivace.backend.query.rebuild import rebuild
 from vivace.backend.query.search import SearchRequest, search
 from vivace.backend.query.shown import Json
@@ -23,6 +23,8 @@ from vivace.traceql.parser import parse
 from vivace.traceql.tree import Attribute, IntrinsicField, MetricsExpression, Pipeline, Scope
 
 MEMORY_BYTES: Final = 1 << 30
+WARM_SEARCH: Final = '{ .a =~ "b.*" } >> { status = error && duration > 1ms } | count() > 1'
+WARM_METRICS: Final = "{ } | rate() by (resource.service.name)"
 
 Check = Callable[[], None]
 """Raises when nobody waits for the answer any more."""
@@ -38,6 +40,11 @@ class Querier:
     def refresh(self) -> None:
         """Look at the store, so that the next request need not."""
         self._catalogue.visible()
+
+    def warm_up(self) -> None:
+        """Loads what the first query of each kind would have to wait for: the grammar, the regular expressions."""
+        self.search(search_parameters({"q": WARM_SEARCH}), lambda: None)
+        _metrics(WARM_METRICS)
 
     def search(self, parameters: SearchParameters, check: Check) -> Json:
         """The answer of /api/search."""

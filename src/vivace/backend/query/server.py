@@ -36,6 +36,7 @@ def run(data_dir: Path, http: str, announce: Callable[[str], None] = lambda _: N
     stopped = threading.Event()
     refresher = threading.Thread(target=_refresh, args=(querier, stopped), name="refresh", daemon=True)
     refresher.start()
+    querier.warm_up()
     announce(f"{host}:{port}")
     try:
         server.run(sockets=[listener])
