@@ -28,8 +28,10 @@ PUBLIC_LIBRARY: Final = "opentelemetry"
 PUBLIC_SCHEMA: Final = "https://opentelemetry.io/schemas/"
 LONGEST_ENUMERATED: Final = 40
 """Longer texts are not taken for values of an enumeration, whatever their key."""
-KEPT: Final = frozenset({"trace_id", "span_id", "parent_span_id", "unit"})
+KEPT: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
 SEVERITY: Final = re.compile(r"(?i:trace|debug|info|warn|warning|error|fatal|critical)[2-4]?")
+UNITS: Final = re.compile(r"\{[^}]*\}?|[^\W_]+")
+"""Parts of a unit, such as `{request}` and `s` in `{request}/s`."""
 
 T = TypeVar("T")
 Visit: TypeAlias = Callable[..., None]
@@ -67,6 +69,7 @@ class Anonymiser:
             "event_name": self._event_name,
             "Event.name": self._event_name,
             "Metric.name": self._metric_name,
+            "Metric.unit": self._unit,
             "EntityRef.type": self._entity_type,
             "id_keys": self._key,
             "description_keys": self._key,
@@ -164,6 +167,11 @@ class Anonymiser:
 
     def _metric_name(self, name: str) -> str:
         return name if name.startswith(self._public.metrics) else self._pseudonyms.text(name)
+
+    def _unit(self, unit: str) -> str:
+        return UNITS.sub(
+            lambda part: part[0] if part[0] in self._public.units else self._pseudonyms.text(part[0]), unit
+        )
 
     def _entity_type(self, name: str) -> str:
         public = {f"{name}.name", f"{name}.id", f"{name}.pid"} & self._public.keys

@@ -27,6 +27,7 @@ class Conventions:
     """Beginnings of names."""
     words: frozenset[str]
     identity: frozenset[str]
+    units: frozenset[str]
 
     def template(self, key: str) -> str:
         """The public beginning of a key whose rest is the user's; empty when it has none."""
@@ -52,4 +53,5 @@ def conventions() -> Conventions:
         tuple(data["metrics"]),
         frozenset(data["words"].split()),
         frozenset(data["identity"].split()),
+        frozenset(data["units"].split()),
     )

@@ -69,7 +69,7 @@ class Moment:
         """Makes `earliest` the template's first second."""
         for name in self.layout.times:
             if time := getattr(self.message, name):
-                setattr(self.message, name, time - earliest + EPOCH_NS)
+                setattr(self.message, name, (time - earliest + EPOCH_NS) % (1 << 64) or 1)
 
     def mark(self, marks: Marks) -> None:
         """Overwrites the IDs; what is not valid is cleared."""

@@ -67,10 +67,10 @@ def opened(path: Path) -> Iterator[Source]:
         raise Place(path).refusal("is not a file", "give one file with telemetry")
     try:
         file = io.BufferedReader(io.FileIO(path), READ_AHEAD)
+        kind = _compression(file.peek(4))
     except OSError as error:
         raise Place(path).refusal(f"cannot be read: {error.strerror}", "give a file with telemetry") from error
     with file:
-        kind = _compression(file.peek(4))
         if kind is None:
             yield Source(path, file)
             return

@@ -1,0 +1,222 @@
+"""A capture becomes a template that replays: valid OTLP with fresh IDs, present times and parents that still refer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
+from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
+from tests.telemetry.capture.sample import (
+    CAPTURES,
+    DEFAULTS,
+    EVERY_JSON,
+    SENT_NS,
+    by_name,
+    capture_of,
+    imported,
+    replayed,
+    seen,
+    trace,
+    values,
+)
+
+from vivace.errors import ConfigurationError, OutputError
+from vivace.telemetry.capture.formats import Format
+from vivace.telemetry.capture.settings import CaptureSettings
+from vivace.telemetry.identity import trace_ids
+from vivace.telemetry.template import EPOCH_NS, Signal, Template
+
+ONE_TRACE_EACH = CaptureSettings(traces_per_request=1)
+
+
+@pytest.mark.parametrize("anonymise", [False, True])
+@pytest.mark.parametrize("name", EVERY_JSON)
+def test_a_capture_of_any_format_replays(name: str, anonymise: bool, tmp_path: Path) -> None:
+    report = imported(CAPTURES / name, tmp_path, CaptureSettings(anonymise=anonymise, seed=1))
+    template = Template.open(report.templates[Signal.TRACES])
+    spans = list(seen(replayed(report)))
+    assert len(spans) == report.counts.spans == template.requests.items.sum()
+    assert template.requests.traces.sum() == report.counts.traces == len({each.span.trace_id for each in spans})
+    assert report.requests[Signal.TRACES] == len(template)
+    known = {trace_id for number in range(len(template)) for trace_id in trace_ids(template, 7, number)}
+    assert {each.span.trace_id for each in spans} == known
+    own = {(each.span.trace_id, each.span.span_id) for each in spans}
+    referring = [each.span for each in spans if each.span.parent_span_id]
+    assert referring
+    dangling = [span for span in referring if (span.trace_id, span.parent_span_id) not in own]
+    assert len(dangling) == report.counts.orphans
+
+
+@pytest.mark.parametrize("name", EVERY_JSON)
+def test_each_round_and_seed_has_fresh_ids(name: str, tmp_path: Path) -> None:
+    report = imported(CAPTURES / name, tmp_path)
+    captured = {each.span.trace_id for each in seen(replayed(report))}
+    for other in (replayed(report, round_number=1), replayed(report, seed=8)):
+        assert captured.isdisjoint(each.span.trace_id for each in seen(other))
+    assert captured == {each.span.trace_id for each in seen(replayed(report))}
+
+
+def test_times_are_kept_relative_to_the_start_of_their_trace(tmp_path: Path) -> None:
+    found = by_name(replayed(imported(CAPTURES / "otlp.jsonl", tmp_path)))
+    root, child = found["GET /concerts/{concert}"].span, found["reserve seat"].span
+    assert root.start_time_unix_nano == SENT_NS
+    assert root.end_time_unix_nano == SENT_NS + EPOCH_NS
+    assert root.events[0].time_unix_nano == SENT_NS + 300_000_000
+    assert child.start_time_unix_nano == SENT_NS + 200_000_000
+
+
+def test_all_but_ids_and_times_is_kept(tmp_path: Path) -> None:
+    found = by_name(replayed(imported(CAPTURES / "otlp.jsonl", tmp_path)))
+    root, child = found["GET /concerts/{concert}"], found["reserve seat"]
+    assert (root.service, root.scope) == ("ticket-gateway", "io.opentelemetry.http")
+    assert (child.service, child.scope) == ("seat-service", "acme.seats")
+    assert root.attributes["http.response.status_code"] == 200
+    assert child.attributes["acme.seat"] == {"acme.block": "north"}
+    assert child.span.status.message == "seat taken by Marlene"
+    assert (root.span.kind, root.span.flags, root.span.trace_state) == (2, 257, "acme=t61rcWkgMzE")
+
+
+def test_oddities_are_kept_and_counted(tmp_path: Path) -> None:
+    report = imported(CAPTURES / "otlp.jsonl", tmp_path)
+    holds = [each.span for each in seen(replayed(report)) if each.span.name == "expire holds"]
+    assert holds[0].span_id == holds[1].span_id
+    assert sorted(span.end_time_unix_nano - span.start_time_unix_nano for span in holds) == [-500_000_000, 0]
+    assert min(span.end_time_unix_nano for span in holds) >= SENT_NS - EPOCH_NS
+    counts = report.counts
+    assert (counts.orphans, counts.duplicates, counts.negative_durations, counts.untimed) == (1, 1, 1, 1)
+    assert len(report.warnings) == 4
+    assert "spans that end before they start: 1; they are kept" in report.warnings
+
+
+def test_spans_of_a_trace_come_together_from_all_over_the_capture(tmp_path: Path) -> None:
+    parts = [
+        trace(number, service=f"service-{place}", span_id=(place + 1).to_bytes(8, "big"))
+        for place in range(3)
+        for number in range(1, 41)
+    ]
+    report = imported(capture_of(tmp_path, *parts), tmp_path, ONE_TRACE_EACH)
+    assert report.counts.traces == report.requests[Signal.TRACES] == 40
+    for message in replayed(report):
+        spans = list(seen([message]))
+        assert len({each.span.trace_id for each in spans}) == 1
+        assert [each.service for each in spans] == ["service-0", "service-1", "service-2"]
+
+
+@pytest.mark.parametrize("memory_bytes", [1, 5_000, 1 << 20])
+def test_a_capture_larger_than_memory_becomes_the_same_traces(memory_bytes: int, tmp_path: Path) -> None:
+    """Two halves of each trace stand far apart, and spans wait on disk."""
+    halves = [
+        trace(number, spans=2, service=f"half-{half}", trace_state=f"n={number}")
+        for half in (0, 1)
+        for number in range(1, 101)
+    ]
+    capture = tmp_path / "capture"
+    capture.write_bytes(b"".join(capture_of(tmp_path, half).read_bytes() for half in halves))
+    report = imported(capture, tmp_path / "out", replace(DEFAULTS, memory_bytes=memory_bytes))
+    assert (report.counts.traces, report.counts.spans) == (100, 400)
+    by_trace: dict[bytes, Counter[str]] = {}
+    for each in seen(replayed(report)):
+        by_trace.setdefault(each.span.trace_id, Counter())[f"{each.service} {each.span.trace_state}"] += 1
+    assert len(by_trace) == 100
+    assert all(sorted(counter.values()) == [2, 2] for counter in by_trace.values())
+    assert all(len({key.split()[1] for key in counter}) == 1 for counter in by_trace.values())
+    assert not list((tmp_path / "out").glob(".capture-*"))
+
+
+def test_links_to_traces_that_are_not_in_the_capture_get_fresh_ids_too(tmp_path: Path) -> None:
+    report = imported(CAPTURES / "otlp.jsonl", tmp_path)
+    (link,) = by_name(replayed(report))["reserve seat"].span.links
+    assert link.trace_id.hex() != "0af7651916cd43dd8448eb211c80319c"
+    assert link.trace_id not in {each.span.trace_id for each in seen(replayed(report))}
+    (again,) = by_name(replayed(report, round_number=1))["reserve seat"].span.links
+    assert (again.trace_id, again.span_id) != (link.trace_id, link.span_id)
+
+
+def test_links_within_a_request_still_refer(tmp_path: Path) -> None:
+    first, second = trace(1, spans=2), trace(2)
+    second.scope_spans[0].spans[0].links.add(trace_id=(1).to_bytes(16, "big"), span_id=(2).to_bytes(8, "big"))
+    found = by_name(replayed(imported(capture_of(tmp_path, first, second), tmp_path)))
+    (link,) = found["work 2-0"].span.links
+    assert (link.trace_id, link.span_id) == (found["work 1-1"].span.trace_id, found["work 1-1"].span.span_id)
+    assert found["work 1-0"].span.span_id != found["work 2-0"].span.span_id
+
+
+def test_metrics_and_logs_become_templates_of_their_own(tmp_path: Path) -> None:
+    report = imported(CAPTURES / "otlp.jsonl", tmp_path)
+    assert report.formats == (Format.OTLP_JSON,)
+    assert (report.counts.data_points, report.counts.log_records) == (2, 2)
+    metrics = MetricsData.FromString(report.templates[Signal.METRICS].read_bytes())
+    gauge, histogram = metrics.resource_metrics[0].scope_metrics[0].metrics
+    point = histogram.histogram.data_points[0]
+    assert (point.start_time_unix_nano, point.time_unix_nano) == (EPOCH_NS, 71 * EPOCH_NS)
+    assert point.exemplars[0].time_unix_nano == 62 * EPOCH_NS
+    assert gauge.gauge.data_points[0].time_unix_nano == 71 * EPOCH_NS
+    logs = LogsData.FromString(report.templates[Signal.LOGS].read_bytes())
+    assert values(logs.resource_logs[0].resource.attributes) == {"service.name": "seat-service"}
+    first, second = logs.resource_logs[0].scope_logs[0].log_records
+    assert (first.time_unix_nano, second.time_unix_nano) == (EPOCH_NS + 100_000_000, EPOCH_NS)
+    assert first.observed_time_unix_nano == EPOCH_NS + 200_000_000
+    assert first.body.string_value == "Seat 12 of Marlene is taken"
+    assert (len(first.trace_id), len(first.span_id), second.trace_id) == (16, 8, b"")
+    assert first.trace_id.hex() != "5b8efff798038103d269b633813fc60c"
+
+
+def test_log_records_are_split_into_requests(tmp_path: Path) -> None:
+    logs = LogsData()
+    records = logs.resource_logs.add().scope_logs.add().log_records
+    for number in range(25):
+        records.add(time_unix_nano=1000 + number).body.string_value = f"line {number}"
+    capture = tmp_path / "logs.pb"
+    capture.write_bytes(logs.SerializeToString())
+    report = imported(capture, tmp_path, CaptureSettings(spans_per_request=10))
+    assert report.requests == {Signal.LOGS: 3}
+    again = LogsData.FromString(report.templates[Signal.LOGS].read_bytes())
+    sizes = [len(entry.scope_logs[0].log_records) for entry in again.resource_logs]
+    assert sizes == [10, 10, 5]
+    assert again.resource_logs[2].scope_logs[0].log_records[0].time_unix_nano == EPOCH_NS
+
+
+def test_traces_may_be_absent(tmp_path: Path) -> None:
+    lines = (CAPTURES / "otlp.jsonl").read_text().splitlines()
+    capture = tmp_path / "capture"
+    capture.write_text(lines[3])
+    assert imported(capture, tmp_path).templates.keys() == {Signal.METRICS}
+
+
+def test_an_import_replaces_the_one_before(tmp_path: Path) -> None:
+    imported(CAPTURES / "otlp.json", tmp_path)
+    report = imported(CAPTURES / "zipkin.json", tmp_path)
+    assert len(list(seen(replayed(report)))) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["import-traces.index", "import-traces.pb"]
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("in the way")
+    with pytest.raises(OutputError, match=r"out: cannot be written: .*; choose another folder or make room"):
+        imported(CAPTURES / "otlp.json", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"traces_per_request": 0}, "traces_per_request: 0 lets nothing in; give 1 or more"),
+        ({"spans_per_request": 0}, "spans_per_request: 0"),
+        ({"bytes_per_request": -1}, "bytes_per_request: -1"),
+        ({"memory_bytes": 0}, "memory_bytes: 0"),
+        ({"document_bytes": 0}, "document_bytes: 0"),
+        ({"seed": -1}, "seed: -1 does not fit"),
+        ({"seed": 1 << 64}, "seed: "),
+    ],
+)
+def test_settings_that_cannot_be(settings: dict[str, int], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        CaptureSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_all_that_is_wrong_with_settings_is_told_at_once() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        CaptureSettings(spans_per_request=0, memory_bytes=0, seed=-1)
+    assert len(str(refused.value).splitlines()) == 3
