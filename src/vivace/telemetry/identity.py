@@ -15,6 +15,9 @@ from vivace.telemetry.template import Template
 
 STREAM: Final = 0x7669_7661_6365_0001
 """Second half of the generator's key: other uses of the same seed draw from other streams."""
+FRESH_STREAM: Final = 0x7669_7661_6365_0003
+HEX: Final = np.frombuffer(b"".join(value.to_bytes(2, "little").hex().encode() for value in range(1 << 16)), np.uint32)
+"""The four hexadecimal digits of every two bytes."""
 NO_WORDS: Final = np.zeros(0, np.uint64)
 
 
@@ -22,6 +25,20 @@ def group_words(seed: int, replay: int, group: int, words: int) -> Words:
     """The random words of a group in the given replay of the template; their little-endian bytes are the IDs."""
     key, counter = np.array([seed, STREAM], np.uint64), np.array([0, group, replay, 0], np.uint64)
     return np.random.Philox(key=key, counter=counter).random_raw(words)
+
+
+def fresh_words(seed: int, replay: int, group: int, words: int) -> Words:
+    """The fresh text of a group in the given replay, 8 characters a word: random bytes, written in hexadecimal."""
+    key, counter = np.array([seed, FRESH_STREAM], np.uint64), np.array([0, group, replay, 0], np.uint64)
+    drawn = np.random.Philox(key=key, counter=counter).random_raw((words + 1) // 2)
+    return HEX.take(drawn.view(np.uint16), mode="wrap").view(np.uint64)[:words]
+
+
+def request_values(template: Template, seed: int, number: int) -> Words:
+    """The fresh text that request `number` (counted from 0 over all replays) draws from."""
+    replay, request = divmod(number, len(template))
+    words = 0 if template.values is None else int(template.values.words[request])
+    return fresh_words(seed, replay, int(template.requests.group[request]), words) if words else NO_WORDS
 
 
 def request_words(template: Template, seed: int, number: int) -> Words:

@@ -19,9 +19,9 @@ from vivace.errors import TemplateError
 from vivace.telemetry.arrays import Bytes, Numbers
 from vivace.telemetry.items import build_items
 from vivace.telemetry.places import build
-from vivace.telemetry.template import Requests, Signal, Template
+from vivace.telemetry.template import NO_PLACES, Requests, Signal, Template, Values
 
-FORMAT: Final = "2"
+FORMAT: Final = "3"
 MESSAGES: Final[Mapping[Signal, type[TracesData | MetricsData | LogsData]]] = {
     Signal.TRACES: TracesData,
     Signal.METRICS: MetricsData,
@@ -106,7 +106,7 @@ def write_index(template: Template, path: Path, stamp: Mapping[str, str]) -> Non
         "ids": _lists(template.id_bounds, offset=template.id_offset, slot=template.id_slot),
         "times": _lists(template.time_bounds, offset=template.time_offset, value=template.time_value),
         "groups": _lists(template.group_bounds, group=template.groups, words=template.group_words),
-    }
+    } | _value_columns(template)
     batch = pa.RecordBatch.from_pydict(requests | lists).replace_schema_metadata({**stamp, "signal": template.signal})
     temporary = path.with_suffix(f".index.{os.getpid()}.tmp")  # several workers may do this at once
     try:
@@ -116,6 +116,24 @@ def write_index(template: Template, path: Path, stamp: Mapping[str, str]) -> Non
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _value_columns(template: Template) -> dict[str, pa.Array]:
+    fresh = template.values
+    if fresh is None:
+        fresh = Values(NO_PLACES, NO_PLACES, np.zeros(len(template) + 1, np.int64), np.zeros(len(template), np.int32))
+    return {
+        "values": _lists(fresh.bounds, offset=fresh.offset, slot=fresh.slot),
+        "value_words": pa.array(fresh.words),
+    }
+
+
+def _values(batch: pa.RecordBatch) -> Values | None:
+    values = batch.column("values")
+    if not len(values.values):
+        return None
+    offset, slot = (values.values.field(name).to_numpy() for name in ("offset", "slot"))
+    return Values(offset, slot, values.offsets.to_numpy(), batch.column("value_words").to_numpy())
 
 
 def _lists(bounds: Numbers, **columns: npt.NDArray[np.generic]) -> pa.LargeListArray:
@@ -148,4 +166,5 @@ def _read(path: Path, payload: Bytes, stamp: Mapping[str, str]) -> Template | No
         groups=groups.values.field("group").to_numpy(),
         group_words=groups.values.field("words").to_numpy(),
         group_bounds=groups.offsets.to_numpy(),
+        values=_values(batch),
     )

@@ -1,4 +1,4 @@
-"""Makes a request of a template: copies its bytes and overwrites IDs and times in place; nothing is encoded again."""
+"""Makes a request of a template: copies its bytes, overwrites IDs, times and fresh text; nothing is encoded again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from vivace.telemetry.arrays import Words
-from vivace.telemetry.identity import request_words
+from vivace.telemetry.identity import request_values, request_words
 from vivace.telemetry.template import EPOCH_NS, RequestPatch, Template
 
 WORD: Final = 8
@@ -28,12 +28,15 @@ class Patcher:
         self._words = np.ndarray((longest + 1,), np.uint64, self._buffer.data, strides=(1,))
 
     def patch(self, number: int, t0_ns: int) -> bytes:
-        """Request `number` with its own IDs; its earliest trace starts at Unix time `t0_ns`."""
+        """Request `number` with its own IDs and fresh text; its earliest trace starts at Unix time `t0_ns`."""
         request = self._template.request(number % len(self._template))
         words = request_words(self._template, self._seed, number)
         size = request.payload.size
         self._buffer[:size] = request.payload
         _overwrite(self._words, request, words, t0_ns)
+        if request.value_offset.size:
+            fresh = request_values(self._template, self._seed, number)
+            self._words[request.value_offset] = fresh.take(request.value_slot)
         return self._buffer[:size].tobytes()
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from vivace.errors import TemplateError
 from vivace.telemetry.arrays import Bytes, Numbers, Words
+from vivace.telemetry.fresh import find, values
 from vivace.telemetry.slots import References, Slots, assign
-from vivace.telemetry.template import EPOCH_NS, Requests, Signal, Template
+from vivace.telemetry.template import EPOCH_NS, Requests, Signal, Template, Values
 from vivace.telemetry.wire import ENTRIES, SPAN, TRACES, Found, Message, Role, scan
 
 PART_BYTES: Final = 64 << 20
@@ -33,7 +34,8 @@ def build(payload: Bytes, source: str) -> Template:
     edges = np.append(entry_edges[starts], payload.size)
     if np.diff(edges).max() > LARGEST:
         raise TemplateError(f"{source}: traces that belong together fill over 2 GiB; split the file")
-    return _template(payload, located, slots, edges)
+    found = [find(payload, *part) for part in parts_of(entry_edges)]
+    return _template(payload, located, slots, edges, values(found, edges))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _references(payload: Bytes, located: Located, entry_edges: Numbers) -> Refer
     )
 
 
-def _template(payload: Bytes, located: Located, slots: Slots, edges: Numbers) -> Template:
+def _template(payload: Bytes, located: Located, slots: Slots, edges: Numbers, fresh: Values | None) -> Template:
     """`edges`: the first byte of each request, and the end of the last."""
     traces = np.concatenate([located.own_trace, located.other_trace])
     id_place = np.concatenate([traces, traces + 8, located.span])
@@ -136,6 +138,7 @@ def _template(payload: Bytes, located: Located, slots: Slots, edges: Numbers) ->
         time_offset=(time_place - edges[time_request]).astype(np.int32),
         time_value=words_at(payload, time_place) - earliest[time_request] + np.uint64(EPOCH_NS),
         time_bounds=np.searchsorted(time_place, edges).astype(np.int64),
+        values=fresh,
     )
 
 

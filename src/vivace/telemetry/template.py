@@ -46,6 +46,19 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True)
+class Values:
+    """Text that is new in every request, in words of 8 bytes that are overwritten with the fresh word of their slot."""
+
+    offset: npt.NDArray[np.int32]
+    """From the start of their request."""
+    slot: npt.NDArray[np.int32]
+    bounds: Numbers
+    """Request j owns the rows bounds[j] to bounds[j+1]."""
+    words: npt.NDArray[np.int32]
+    """By request: the fresh words of its group."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestPatch:
     """One request of a template: views of its bytes and of what is overwritten, offsets from the request's start."""
 
@@ -54,6 +67,11 @@ class RequestPatch:
     id_slot: npt.NDArray[np.int32]
     time_offset: npt.NDArray[np.int32]
     time_value: Words
+    value_offset: npt.NDArray[np.int32]
+    value_slot: npt.NDArray[np.int32]
+
+
+NO_PLACES: Final = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +100,8 @@ class Template:
     time_value: Words
     """Nanoseconds, of which EPOCH_NS is the request's earliest start."""
     time_bounds: Numbers
+    values: Values | None = None
+    """None: every request has the same text."""
 
     def __len__(self) -> int:
         return len(self.requests)
@@ -106,12 +126,20 @@ class Template:
             self.id_slot[ids],
             self.time_offset[times],
             self.time_value[times],
+            *self._fresh_places(number),
         )
+
+    def _fresh_places(self, number: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        if self.values is None:
+            return NO_PLACES, NO_PLACES
+        rows = slice(self.values.bounds[number], self.values.bounds[number + 1])
+        return self.values.offset[rows], self.values.slot[rows]
 
     @property
     def bytes_in_memory(self) -> int:
         """What a sender keeps in memory for it."""
-        own = sum(
-            getattr(self, field.name).nbytes for field in fields(self) if field.name not in {"signal", "requests"}
-        )
-        return int(own + sum(getattr(self.requests, field.name).nbytes for field in fields(self.requests)))
+        own = [
+            getattr(self, field.name) for field in fields(self) if field.name not in {"signal", "requests", "values"}
+        ]
+        inner = [getattr(part, field.name) for part in (self.requests, self.values) if part for field in fields(part)]
+        return int(sum(array.nbytes for array in own + inner))

@@ -22,7 +22,7 @@ def uuids(random: np.random.Generator, count: int) -> pa.Array:
     text[:, np.setdiff1d(np.arange(36), DASHES)] = digits
     text[:, 14] = ord("4")
     text[:, 19] = np.frombuffer(b"89ab", np.uint8)[random.integers(0, 4, count)]
-    return _strings(text)
+    return fixed_texts(text)
 
 
 def addresses(random: np.random.Generator, count: int) -> pa.Array:
@@ -42,8 +42,8 @@ def joined(*parts: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "")
 
 
-def _strings(characters: Bytes) -> pa.Array:
-    """One string per row of ASCII characters."""
+def fixed_texts(characters: Bytes) -> pa.Array:
+    """One string per row of UTF-8, (rows, bytes)."""
     rows, width = characters.shape
     offsets = (np.arange(rows + 1) * width).astype(np.int32)
     return pa.Array.from_buffers(
