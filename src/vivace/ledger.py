@@ -27,10 +27,10 @@ SENDS: Final = pl.Schema(
         "started_ns": pl.Int64,  # null when dropped
         "ended_ns": pl.Int64,  # null when dropped
         "t0_ns": pl.Int64,  # what the request's times were counted from; null when dropped
-        "items": pl.Int32,  # spans, data points or log records in the request
-        "bytes": pl.Int32,  # encoded size
+        "items": pl.Int64,  # spans, data points or log records in the request
+        "bytes": pl.Int64,  # encoded size
         "outcome": pl.String,  # dropped | acknowledged | failed | unknown
-        "rejected": pl.Int32,  # items that a partial success refused, of an acknowledged request
+        "rejected": pl.Int64,  # items that a partial success refused, of an acknowledged request
         "status": pl.String,  # gRPC or HTTP status
         "message": pl.String,  # the target's words, when it gave any
     }
