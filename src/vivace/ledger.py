@@ -42,7 +42,7 @@ QUERIES: Final = pl.Schema(
         "query": pl.Int64,  # number in the schedule
         "name": pl.String,
         "bucket": pl.String,
-        "kind": pl.String,  # search | fetch | …
+        "kind": pl.String,  # search | fetch | trace | tags | tag_values | metrics_range | metrics_instant | …
         "due_ns": pl.Int64,
         "started_ns": pl.Int64,  # null when dropped
         "ended_ns": pl.Int64,
@@ -50,13 +50,20 @@ QUERIES: Final = pl.Schema(
         "window_end_s": pl.Int64,
         "outcome": pl.String,  # dropped | succeeded | failed
         "failure": pl.String,  # connection | timeout | status | unreadable | wrong; null when none
-        "status": pl.Int32,  # HTTP status; null without an answer
+        "status": pl.Int32,  # HTTP status, of a streaming search gRPC's; null without an answer
         "message": pl.String,
         "bytes": pl.Int64,
         "traces": pl.Int32,
         "spans": pl.Int32,
         "inspected_spans": pl.Int64,  # as the target reports it
-        "trace_id": pl.String,  # hex, of a fetch
+        "trace_id": pl.String,  # hex, of a trace that was opened
+        "journey": pl.String,  # that it was a step of; null when it stood for itself
+        "step": pl.Int16,  # of the question, from 0
+        "items": pl.Int32,  # tags, values or series in the answer
+        "retries": pl.Int16,  # attempts before the one that this row is about
+        "limited": pl.Boolean,  # as many traces as were asked for came: there may be more
+        "digest": pl.Int64,  # the same for the same answer; null where the target had a choice
+        "checked": pl.String,  # against what was sent: right | wrong | unchecked; null when it was not looked at
     }
 )
 

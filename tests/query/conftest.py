@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from vivace.pace import ConstantRate
 from vivace.query.bucket import TimeBucket
 from vivace.query.plan import NamedQuery, PlanEntry
 from vivace.query.settings import QuerySettings
@@ -23,7 +24,7 @@ def settings(tmp_path: Path) -> Callable[..., QuerySettings]:
             "queries": (NamedQuery("all", "{ }"), NamedQuery("errors", "{ status = error }")),
             "buckets": (TimeBucket("recent", 0, 5),),
             "plan": (PlanEntry("all", "recent"), PlanEntry("errors", "recent")),
-            "queries_per_second": 50.0,
+            "pace": ConstantRate(50.0),
             "vus_min": 2,
             "vus_max": 20,
             "duration_s": 1.0,

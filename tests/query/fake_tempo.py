@@ -44,7 +44,7 @@ class FakeTempo:
         await asyncio.sleep(self.delay_s)
         if self.status != 200:
             return web.Response(status=self.status, text="no\n")
-        end_s = int(request.query["end"])
+        end_s = int(request.query.get("end", time.time()))
         return web.Response(body=search_answer(end_s, self.traces), content_type="application/json")
 
     async def _trace(self, request: web.Request) -> web.Response:
@@ -59,13 +59,14 @@ class FakeTempo:
 
 
 def search_answer(end_s: int, traces: int = 1, trace_id: str = TRACE_ID) -> bytes:
-    found = {
+    one = {
         "traceID": trace_id,
         "startTimeUnixNano": str((end_s - 1) * 10**9),
         "durationMs": 10,
         "spanSets": [{"matched": 5, "spans": [{"spanID": "0000000000000001"}, {"spanID": "0000000000000002"}]}],
     }
-    return json.dumps({"traces": [found] * traces, "metrics": {"inspectedSpans": "1234"}}).encode()
+    found = [one | {"traceID": f"{int(trace_id, 16) + number:x}"} for number in range(traces)]
+    return json.dumps({"traces": found, "metrics": {"inspectedSpans": "1234"}}).encode()
 
 
 def trace(trace_id: str, spans: int) -> bytes:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from tests.query.fake_tempo import TRACE_ID, in_response, search_answer, trace
 
-from vivace.query.answer import Failed, Failure, Found, read_search, read_trace, read_trace_v1
+from vivace.query.answer import Failed, Failure, FoundTrace
+from vivace.query.answers.search import read_search
+from vivace.query.answers.trace import read_trace, read_trace_v1
 from vivace.query.bucket import Window
 
 WINDOW = Window(1000, 1100)
@@ -20,12 +22,29 @@ def found(**changes: Any) -> bytes:
 
 
 def test_a_search_is_counted() -> None:
-    assert read_search(search_answer(1100, traces=3), WINDOW, 3) == Found(3, 6, 1234, TRACE_ID)
+    found = read_search(search_answer(1100, traces=3), WINDOW, 4)
+    assert (found.traces, found.spans, found.inspected_spans, found.limited) == (3, 6, 1234, False)
+    assert found.seen[0] == FoundTrace(TRACE_ID.rjust(32, "0"), 5, ("0000000000000001", "0000000000000002"))
+    assert found.first == TRACE_ID.rjust(32, "0")
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"traces": []}', b'{"traces": null, "metrics": {}}'])
 def test_nothing_found_is_a_good_answer(body: bytes) -> None:
-    assert read_search(body, WINDOW, 1) == Found(0, 0)
+    found = read_search(body, WINDOW, 1)
+    assert (found.traces, found.spans, found.first, found.nothing) == (0, 0, None, True)
+
+
+def test_the_same_answer_has_the_same_digest_in_any_order() -> None:
+    whole = json.loads(search_answer(1100, traces=3))
+    turned = json.dumps({"traces": whole["traces"][::-1]}).encode()
+    fewer = json.dumps({"traces": whole["traces"][:2]}).encode()
+    first, second, third = (read_search(body, WINDOW, 4).digest for body in (json.dumps(whole).encode(), turned, fewer))
+    assert first == second != third
+
+
+def test_an_answer_that_may_be_one_of_many_has_no_digest() -> None:
+    found = read_search(search_answer(1100, traces=3), WINDOW, 3)
+    assert (found.limited, found.digest) == (True, None)
 
 
 def test_the_deprecated_single_spanset_counts_too() -> None:
@@ -61,8 +80,9 @@ def test_what_is_no_answer_is_unreadable(body: bytes) -> None:
     ("body", "says"),
     [
         (search_answer(1100, traces=21), "21 traces, although the limit is 20"),
-        (found(traceID="xyz"), "'xyz' is no trace ID"),
-        (found(traceID=""), "'' is no trace ID"),
+        (found(traceID=""), "is no trace ID"),
+        (found(traceID="xyz"), "xyz' is no trace ID"),
+        (json.dumps({"traces": [{"traceID": "a"}, {"traceID": "0A"}]}).encode(), "a trace is there twice"),
         (found(traceID="0" * 32), "is no trace ID"),
         (found(traceID="1" * 33), "is no trace ID"),
         (found(startTimeUnixNano="1102100000000"), "2.1 s outside the window"),
@@ -83,8 +103,9 @@ def test_a_trace_may_touch_the_window(start_ns: int | None) -> None:
 
 
 def test_a_trace_is_counted() -> None:
-    assert read_trace(in_response(trace(TRACE_ID, 200)), TRACE_ID) == Found(1, 200)
-    assert read_trace_v1(trace(TRACE_ID, 7), TRACE_ID) == Found(1, 7)
+    for read, body in ((read_trace, in_response(trace(TRACE_ID, 200))), (read_trace_v1, trace(TRACE_ID, 200))):
+        found = read(body, TRACE_ID)
+        assert (found.traces, found.spans, len(found.seen[0].spans)) == (1, 200, 200)
 
 
 def test_what_is_no_trace_is_unreadable() -> None:
@@ -95,9 +116,12 @@ def test_what_is_no_trace_is_unreadable() -> None:
             assert caught.value.failure is Failure.UNREADABLE
 
 
-def test_an_empty_trace_and_another_trace_are_wrong() -> None:
-    with pytest.raises(Failed, match="has no spans") as empty:
-        read_trace(b"", TRACE_ID)
+def test_no_trace_is_an_answer() -> None:
+    found = read_trace(b"", TRACE_ID)
+    assert (found.traces, found.spans, found.nothing) == (0, 0, True)
+
+
+def test_another_trace_is_wrong() -> None:
     with pytest.raises(Failed, match=r"holds a span of trace 0{31}1") as other:
         read_trace(in_response(trace("1", 1)), TRACE_ID)
-    assert empty.value.failure is other.value.failure is Failure.WRONG
+    assert other.value.failure is Failure.WRONG

@@ -27,5 +27,12 @@ def test_until_then_another_stands_in_by_weight(chance: float, bucket: TimeBucke
     assert eligible_bucket(OLDEST, ALL, 299.9, chance) is bucket
 
 
-def test_at_the_beginning_the_bucket_that_reaches_back_least_is_asked() -> None:
-    assert eligible_bucket(OLDEST, (OLDEST, EARLIER, RECENT), 9.9, 0.5) is RECENT
+def test_at_the_beginning_no_bucket_may_be_asked() -> None:
+    assert eligible_bucket(OLDEST, ALL, 9.9, 0.5) is None
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
+def test_a_bucket_without_weight_stands_in_for_none(chance: float) -> None:
+    silent = TimeBucket("silent", 0, 1, weight=0)
+    assert eligible_bucket(OLDEST, (silent, RECENT, EARLIER, OLDEST), 20.0, chance) is RECENT
+    assert eligible_bucket(silent, (silent, RECENT), 1.0, chance) is silent

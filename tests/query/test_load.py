@@ -40,7 +40,7 @@ def balanced(rows: pl.DataFrame, progress: QueryProgress) -> bool:
 def test_searches_and_clicks(settings: Make) -> None:
     tempo = FakeTempo()
     with serving_in_a_thread(tempo.app()) as url:
-        rows, progress = run(settings(base_url=url, click_probability=0.5, seed=3))
+        rows, progress = run(settings(base_url=url, click_probability=0.5, seed=3, elapsed_s=5.0))
     searches, fetches = rows.filter(pl.col("kind") == "search"), rows.filter(pl.col("kind") == "fetch")
     assert searches["query"].to_list() == list(range(50))
     assert searches["name"].to_list() == ["all", "errors"] * 25
@@ -120,6 +120,7 @@ import signal, sys, time
 from pathlib import Path
 from vivace.query.bucket import TimeBucket
 from vivace.query.load import QueryLoad
+from vivace.pace import ConstantRate
 from vivace.query.plan import NamedQuery, PlanEntry
 from vivace.query.settings import QuerySettings
 
@@ -128,7 +129,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, lambda *_: stop.append(1))
     load = QueryLoad(QuerySettings(
         base_url=sys.argv[1], queries=(NamedQuery("all", "{}"),), buckets=(TimeBucket("recent", 0, 5),),
-        plan=(PlanEntry("all", "recent"),), queries_per_second=50, vus_min=1, vus_max=20, duration_s=600,
+        plan=(PlanEntry("all", "recent"),), pace=ConstantRate(50), vus_min=1, vus_max=20, duration_s=600,
         ledger=Path(sys.argv[2])))
     load.start()
     while load.progress().succeeded < 5:

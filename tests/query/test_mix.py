@@ -12,7 +12,7 @@ from vivace.backend.query.search import SearchRequest, search
 from vivace.backend.store.decode import decode
 from vivace.backend.store.unit import Unit
 from vivace.query.mix import built_in_mix
-from vivace.query.plan import Plan
+from vivace.query.plan import Plan, PlanEntry
 from vivace.query.settings import QuerySettings
 from vivace.telemetry.generate import TraceSettings, generate_traces
 from vivace.traceql.parser import parse
@@ -27,7 +27,7 @@ def test_every_query_meets_every_bucket_as_often_as_it_weighs(duration_s: float)
     for bucket in buckets:
         assert 0 <= bucket.age_start_s < bucket.age_end_s < duration_s
         assert sum(entry.bucket == bucket.name for entry in entries) * weight == bucket.weight * len(entries)
-    assert set(entries) == {(query.name, bucket.name) for query in queries for bucket in buckets}
+    assert set(entries) == {PlanEntry(query.name, bucket.name) for query in queries for bucket in buckets}
     Plan(queries, buckets, entries, seed=1)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from vivace.errors import ConfigurationError
 from vivace.query.bucket import TimeBucket
+from vivace.query.limiter import Limiter
 from vivace.query.plan import NamedQuery, PlanEntry
 from vivace.query.settings import QuerySettings
 
@@ -33,8 +34,11 @@ def test_headers_of_every_request(settings: Make) -> None:
         ({"base_url": "127.0.0.1:3200"}, "base URL: '127.0.0.1:3200' is no http address"),
         ({"base_url": "http://[::1"}, "base URL"),
         ({"base_url": "http://host:99999"}, "base URL"),
-        ({"queries_per_second": 0}, "queries per second: 0 is not above zero"),
-        ({"queries_per_second": float("inf")}, "queries per second: inf"),
+        ({"pace": Limiter(0, 5)}, "target QPS: 0 is not above zero"),
+        ({"pace": Limiter(float("inf"), 5)}, "target QPS: inf"),
+        ({"pace": Limiter(5, 0)}, "total concurrency: 0 workers"),
+        ({"pace": Limiter(5, 5, burst_multiplier=0)}, "burst multiplier: 0 is not above zero"),
+        ({"pace": Limiter(5, 5, qps_multiplier=-1)}, "QPS multiplier: -1 is not above zero"),
         ({"duration_s": -1}, "duration: -1"),
         ({"timeout_s": 0}, "timeout: 0"),
         ({"vus_min": 0}, "vus: 0 to 20 is no range"),
@@ -55,7 +59,12 @@ def test_headers_of_every_request(settings: Make) -> None:
         ({"buckets": (TimeBucket("recent", 5, 5),)}, "buckets: 'recent' reaches from 5 s ago until 5 s ago"),
         ({"buckets": (TimeBucket("recent", -1, 5),)}, "buckets: 'recent'"),
         ({"buckets": (TimeBucket("recent", 0, float("nan")),)}, "buckets: 'recent'"),
-        ({"buckets": (TimeBucket("recent", 0, 5, weight=0),)}, "the weight 0"),
+        ({"buckets": (TimeBucket("recent", 0, 5, weight=-1),)}, "the weight -1"),
+        ({"buckets": (TimeBucket("recent", 0, 5, weight=0),)}, "all weights are zero"),
+        ({"buckets": (TimeBucket("recent", 0, 5), TimeBucket("old", 4, 9))}, "'old' and 'recent' overlap between 4 s"),
+        ({"retries": -1}, "retries: -1"),
+        ({"repeat_probability": 2}, "repeat probability: 2"),
+        ({"metrics_port": 70_000}, "metrics port: 70000"),
         ({"headers": {"X Y": "1"}}, "headers: 'X Y' is no header's name"),
         ({"tenant": "a\nb"}, "headers: the value of 'X-Scope-OrgID'"),
     ],

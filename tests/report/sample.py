@@ -184,6 +184,13 @@ def queries(sample: Sample) -> pl.DataFrame:
             "spans": traces * 3,
             "inspected_spans": 200_000 + traces,
             "trace_id": pl.Series([None] * count, dtype=pl.String),
+            "journey": pl.Series([None] * count, dtype=pl.String),
+            "step": 0,
+            "items": pl.Series([None] * count, dtype=pl.Int32),
+            "retries": 0,
+            "limited": traces == 20,
+            "digest": np.where(failed | (traces == 20), 0, np.arange(count)),
+            "checked": pl.Series(np.where(failed, "", "right")).replace("", None),
         },
         schema_overrides=QUERIES,
     ).select(QUERIES.names())

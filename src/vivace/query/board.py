@@ -13,6 +13,7 @@ from vivace.send.shared import Words
 
 RECENT_NS: Final = 5_000_000_000
 RESPONSES: Final = 1024
+ACKNOWLEDGED: Final = 1024
 
 
 class Count(IntEnum):
@@ -52,11 +53,13 @@ class QueryProgress:
 class Board:
     """The shared memory, laid out."""
 
-    SIZE: Final = len(Count) + Ring.size(RESPONSES, 2)
+    SIZE: Final = len(Count) + Ring.size(RESPONSES, 2) + Ring.size(ACKNOWLEDGED, 2)
 
     def __init__(self, words: Words) -> None:
+        responses = len(Count) + Ring.size(RESPONSES, 2)
         self.counts = words[: len(Count)]
-        self.responses = Ring(words[len(Count) :], 2)  # ended_ns, response_ns
+        self.responses = Ring(words[len(Count) : responses], 2)  # ended_ns, response_ns
+        self.acknowledged = Ring(words[responses:], 2)  # request, t0_ns; written by the parent
 
     def progress(self, now_ns: int, done: bool) -> QueryProgress:
         """How it stands now."""

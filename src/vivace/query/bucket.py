@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Window(NamedTuple):
-    """What a search covers, in whole Unix seconds."""
+    """What a query covers, in whole Unix seconds."""
 
     start_s: int
     end_s: int
@@ -30,18 +30,18 @@ class TimeBucket:
         return Window(floor(now_s - self.age_end_s), ceil(now_s - self.age_start_s))
 
 
-def eligible_bucket(wanted: TimeBucket, buckets: Sequence[TimeBucket], elapsed_s: float, chance: float) -> TimeBucket:
+def eligible_bucket(
+    wanted: TimeBucket, buckets: Sequence[TimeBucket], elapsed_s: float, chance: float
+) -> TimeBucket | None:
     """The wanted bucket once the test has run for as long as it reaches back; until then another that may be asked,
-    chosen by weight and `chance` in [0, 1); at the very beginning the one that reaches back least.
+    chosen by weight and `chance` in [0, 1); None while there is none.
     """
     if wanted.age_end_s <= elapsed_s:
         return wanted
-    eligible = [bucket for bucket in buckets if bucket.age_end_s <= elapsed_s]
-    if not eligible:
-        return min(buckets, key=lambda bucket: bucket.age_end_s)
+    eligible = [bucket for bucket in buckets if bucket.age_end_s <= elapsed_s and bucket.weight > 0]
     mark = chance * sum(bucket.weight for bucket in eligible)
     for bucket in eligible:
         mark -= bucket.weight
         if mark < 0:
             return bucket
-    return eligible[-1]
+    return eligible[-1] if eligible else None

@@ -1,137 +1,115 @@
-"""The asking process: asks each query when it is due, whatever became of those before it (an open model)."""
+"""The asking process: puts together who asks, what, when, of whom, and who writes down what became of it."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable
-from multiprocessing import parent_process
+from contextlib import ExitStack
 from pathlib import Path
-from signal import SIG_IGN, SIGINT
-from signal import signal as on_signal
-from typing import Final
 
 from vivace.ledger import QUERIES, LedgerWriter
-from vivace.pace import ConstantRate
-from vivace.query.answer import Answer
 from vivace.query.board import Board, Count
-from vivace.query.book import Asked, Book
+from vivace.query.book import Book
 from vivace.query.client import Client
-from vivace.query.plan import Plan, Question
+from vivace.query.closed_model import ClosedModel
+from vivace.query.exposition import Exposition
+from vivace.query.keeper import ANSWERS, Keeper
+from vivace.query.known import KnownTraces
+from vivace.query.limiter import Limiter
+from vivace.query.open_model import OpenModel
+from vivace.query.plan import Plan
 from vivace.query.settings import QuerySettings
+from vivace.query.user import Users
+from vivace.query.watch import Watch
 from vivace.send.clock import Clock
-from vivace.send.dues import worker_dues
 from vivace.send.shared import SharedWords, words_of
 from vivace.send.vus import VirtualUsers
 
-TICK_NS: Final = 500_000_000
-LONGEST_SLEEP: Final = 0.05
-"""So that a stop is noticed in time."""
-LATE_NS: Final = 100_000_000
 
-
-def work(settings: QuerySettings, anchor_ns: int, shared: SharedWords, part: Path) -> None:
-    """What runs in the process. The parent decides what Ctrl-C means."""
-    on_signal(SIGINT, SIG_IGN)
+def work(settings: QuerySettings, anchor_ns: int, shared: SharedWords, part: Path, answers: Path) -> None:
+    """What runs in the process."""
     problem: BaseException | None = None
+    board, clock = Board(words_of(shared)), Clock(anchor_ns)
     try:
-        with LedgerWriter(part, QUERIES) as ledger:
-            asyncio.run(_work(settings, Clock(anchor_ns), Board(words_of(shared)), ledger))
+        with ExitStack() as stack:
+            ledger = stack.enter_context(LedgerWriter(part, QUERIES))
+            keeper = None
+            if settings.sent is not None:
+                writer = stack.enter_context(LedgerWriter(answers, ANSWERS))
+                keeper = Keeper(writer, settings.answers_per_s, clock.now_ns())
+            exposition = exposition_of(settings)
+            asyncio.run(_work(settings, clock, board, Book(board, ledger, clock, keeper, exposition)))
     except* OSError as errors:
         problem = errors.exceptions[0]
     if problem is not None:
         sys.exit(f"{part}: the asking process cannot go on: {problem}; see that there is space left")
 
 
-async def _work(settings: QuerySettings, clock: Clock, board: Board, ledger: LedgerWriter) -> None:
+def exposition_of(settings: QuerySettings) -> Exposition | None:
+    """The load's metrics, already served; None when they are to be nowhere."""
+    if settings.metrics_port is None:
+        return None
+    exposition = Exposition(settings.namespace, [query.name for query in settings.queries])
+    exposition.serve(settings.metrics_port)
+    return exposition
+
+
+async def _work(settings: QuerySettings, clock: Clock, board: Board, book: Book) -> None:
     async with Client(settings, clock) as client:
-        await Worker(settings, clock, board, Book(board, ledger, clock), client).run()
+        await Worker(settings, clock, board, book, client).run()
 
 
 class Worker:
-    """Users who search, and who sometimes open the first trace that they find."""
+    """Users who ask, and who sometimes open what they find."""
 
     def __init__(self, settings: QuerySettings, clock: Clock, board: Board, book: Book, client: Client) -> None:
         self._settings = settings
         self._clock = clock
-        self._counts = board.counts
+        self._board = board
         self._book = book
         self._client = client
-        self._plan = Plan(settings.queries, settings.buckets, settings.plan, settings.seed)
-        self._vus = VirtualUsers(settings.vus_min, settings.vus_max)
-        self._next_tick_ns = 0
-        self._orphaned = False
+        self._known = KnownTraces(settings.sent) if settings.sent is not None else None
+        self._seen = 0
+        self._watch = Watch(board.counts, clock, self._duties)
+        self._plan = Plan(
+            settings.queries,
+            settings.buckets,
+            settings.plan,
+            settings.seed,
+            journeys=settings.journeys,
+            click_probability=settings.click_probability,
+            repeat_probability=settings.repeat_probability,
+        )
 
     async def run(self) -> None:
         """From the start to the last answer."""
-        self._counts[Count.VUS] = self._vus.count
-        self._counts[Count.READY] = 1
-        async with asyncio.TaskGroup() as users:
-            await self._ask_when_due(await self._start_ns(), users)
-            while self._vus.busy:
-                await self._sleep(LONGEST_SLEEP)
-        self._book.save()
-
-    async def _start_ns(self) -> int:
-        while not (self._counts[Count.START_NS] or self._stopped()):
-            await self._sleep(0.001)
-        return self._counts[Count.START_NS]
-
-    async def _ask_when_due(self, start_ns: int, users: asyncio.TaskGroup) -> None:
-        schedule = ConstantRate(self._settings.queries_per_second)
-        for number, due_ns in worker_dues(schedule, start_ns, self._settings.duration_s, 0, 1):
-            if not await self._wait_until(due_ns):
-                return
-            question = self._plan.question(number, (due_ns - start_ns) / 1e9)
-            if self._vus.take():
-                self._counts[Count.VUS] = self._vus.count
-                users.create_task(self._use(number, question, due_ns))
-            else:
-                self._drop(number, question, due_ns)
-
-    async def _wait_until(self, due_ns: int) -> bool:
-        """False when there is to be no more asking. Lets others run even when it is late."""
-        while not self._stopped():
-            remaining_ns = due_ns - self._clock.now_ns()
-            await self._sleep(min(max(0.0, remaining_ns / 1e9), LONGEST_SLEEP))
-            if self._clock.now_ns() >= due_ns:
-                return not self._stopped()
-        return False
-
-    def _drop(self, number: int, question: Question, due_ns: int) -> None:
-        late_ns = self._clock.now_ns() - due_ns
-        late = f" {late_ns // 1_000_000} ms after it was due" if late_ns > LATE_NS else ""
-        window = question.bucket.window(due_ns / 1e9)
-        self._book.dropped(number, question, window, due_ns, f"all {self._vus.count} VUs were busy{late}")
-
-    async def _use(self, number: int, question: Question, due_ns: int) -> None:
-        """What one user does: a search, and perhaps a click."""
+        settings, counts = self._settings, self._board.counts
+        model = self._model()
+        users = Users(self._client, self._book, self._clock, self._watch.pause, self._known)
+        counts[Count.READY] = 1
+        watching = asyncio.create_task(self._watch.run())
         try:
-            window = question.bucket.window(due_ns / 1e9)
-            asked = Asked(number, question, "search", window, due_ns, self._clock.now_ns())
-            answer = await self._end(asked, self._client.search(question.query.traceql, window))
-            first = answer.found.first if answer.found else None
-            if first and question.click < self._settings.click_probability and not self._stopped():
-                asked = Asked(number, question, "fetch", None, answer.ended_ns, self._clock.now_ns(), first)
-                await self._end(asked, self._client.trace(first))
+            start_ns = await self._watch.start_ns()
+            if not self._watch.stopped:
+                await model.run(start_ns, settings.duration_s, settings.elapsed_s, users.follow)
         finally:
-            self._vus.give_back()
-
-    async def _end(self, asked: Asked, request: Awaitable[Answer]) -> Answer:
-        self._book.started()
-        answer = await request
-        self._book.ended(asked, answer)
-        return answer
-
-    def _stopped(self) -> bool:
-        return bool(self._counts[Count.STOP]) or self._orphaned
-
-    async def _sleep(self, seconds: float) -> None:
-        """Lets others run, after what is done twice a second."""
-        now_ns = self._clock.now_ns()
-        if now_ns >= self._next_tick_ns:
-            self._next_tick_ns = now_ns + TICK_NS
+            watching.cancel()
             self._book.save()
-            parent = parent_process()
-            self._orphaned = parent is not None and not parent.is_alive()
-        await asyncio.sleep(seconds)
+
+    def _model(self) -> OpenModel | ClosedModel:
+        settings, counts = self._settings, self._board.counts
+        if isinstance(settings.pace, Limiter):
+            counts[Count.VUS] = settings.pace.workers
+            return ClosedModel(settings.pace, self._plan, settings.seed, self._clock, self._watch)
+        vus = VirtualUsers(settings.vus_min, settings.vus_max)
+        counts[Count.VUS] = vus.count
+        return OpenModel(
+            settings.pace, self._plan, vus, clock=self._clock, watch=self._watch, book=self._book, counts=counts
+        )
+
+    def _duties(self) -> None:
+        """Twice a second."""
+        self._book.save()
+        if self._known is not None:
+            self._seen, acknowledged = self._board.acknowledged.since(self._seen)
+            self._known.add(acknowledged)

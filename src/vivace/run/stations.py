@@ -10,6 +10,7 @@ from pathlib import Path
 from time import time_ns
 
 from vivace.measure.probe import Probes, ProbeSettings
+from vivace.pace import ConstantRate
 from vivace.profile.model import Profile
 from vivace.query.load import QueryLoad
 from vivace.query.mix import built_in_mix
@@ -155,7 +156,7 @@ def query_settings(profile: Profile, url: str, *, seed: int, ledger: Path, tenan
         queries=queries,
         buckets=buckets,
         plan=plan,
-        queries_per_second=profile.load.query.queries_per_second,
+        pace=ConstantRate(profile.load.query.queries_per_second),
         vus_min=profile.load.vus.min,
         vus_max=profile.load.vus.max,
         limit=profile.query.limit,
