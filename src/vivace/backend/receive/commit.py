@@ -10,13 +10,15 @@ from threading import Condition, Thread
 from time import perf_counter, time_ns
 from typing import Final
 
+import pyarrow as pa
+
 from vivace.backend.receive.answer import Cause, NotTaken
 from vivace.backend.receive.figures import ReceiverFigures
-from vivace.backend.store.attributes import check
 from vivace.backend.store.batch import Batch
 from vivace.backend.store.flatten import flatten_counted
 from vivace.backend.store.log import LogWriter, payload_of
 from vivace.backend.store.otlp import Refused
+from vivace.backend.store.values import check
 
 GROUP_BYTES: Final = 8 << 20
 """A group is closed when it has grown to this."""
@@ -124,8 +126,7 @@ def _checked(requests: Sequence[bytes]) -> _Checked:
 
 def _decoded(requests: Sequence[bytes]) -> tuple[Batch, list[int]]:
     batch, counts = flatten_counted(requests)
-    for lists in batch.attributes.values():
-        check(lists.messages)
+    check(pa.concat_arrays([lists.messages for lists in batch.attributes.values()]))
     return batch, counts
 
 

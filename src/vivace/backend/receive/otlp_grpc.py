@@ -12,6 +12,8 @@ from vivace.errors import TargetError
 
 SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 TRANSPORT: Final = "grpc"
+WINDOW_BYTES: Final = 4 << 20
+"""What a connection may send ahead; fixed, which takes less CPU than measuring the connection all the time."""
 _EMPTY: Final = b""
 """An ExportTraceServiceResponse without a partial success: everything was taken."""
 
@@ -21,7 +23,9 @@ def grpc_server(intake: Intake, address: str) -> tuple[grpc.aio.Server, int]:
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", MESSAGE_BYTES),
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", 0),  # so that a port in use is noticed
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
         ]
     )
 

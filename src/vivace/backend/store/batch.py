@@ -63,6 +63,20 @@ REFERENCES: Final[Mapping[tuple[str, str], str]] = {
     ("links", "span"): "spans",
 }
 
+ENCODED: Final = pa.schema(
+    {
+        f"{table}{part}": pa.list_(kind)
+        for table, schema in COLUMNS.items()
+        for part, kind in (
+            ("", pa.struct(list(schema))),
+            ("/offsets", pa.int32()),
+            ("/codes", pa.int32()),
+            ("/messages", pa.binary()),
+        )
+    }
+)
+"""The schema of `encode`; a change of it is a change of the log's format."""
+
 Codes = npt.NDArray[np.int32]
 
 
@@ -95,30 +109,28 @@ class Batch:
 
 
 def encode(batch: Batch) -> pa.RecordBatch:
-    """The batch as a record batch of one row, each array being one list."""
-    arrays: dict[str, pa.Array] = {}
-    for table, columns in batch.columns.items():
-        for name, array in columns.items():
-            arrays[f"{table}.{name}"] = array
-        lists = batch.attributes[table]
-        arrays[f"{table}/offsets"] = pa.array(lists.offsets)
-        arrays[f"{table}/codes"] = pa.array(lists.codes)
-        arrays[f"{table}/messages"] = lists.messages
-    rows = [pa.ListArray.from_arrays(pa.array([0, len(array)], pa.int32()), array) for array in arrays.values()]
-    return pa.RecordBatch.from_arrays(rows, names=list(arrays))
+    """The batch as a record batch of one row: for each table one list of its rows, and three of its attributes."""
+    arrays: list[pa.Array] = []
+    for table, schema in COLUMNS.items():
+        columns, lists = batch.columns[table], batch.attributes[table]
+        rows = pa.StructArray.from_arrays([columns[name] for name in schema.names], fields=list(schema))
+        arrays += [rows, pa.array(lists.offsets), pa.array(lists.codes), lists.messages]
+    return pa.RecordBatch.from_arrays([_one_list(array) for array in arrays], schema=ENCODED)
 
 
 def decode(rows: pa.RecordBatch) -> Batch:
     """The batch that `encode` made one row of."""
-    arrays = {name: column.values for name, column in zip(rows.schema.names, rows.columns, strict=True)}
-    columns = {table: {name: arrays[f"{table}.{name}"] for name in schema.names} for table, schema in COLUMNS.items()}
-    attributes = {
-        table: AttributeLists(
-            arrays[f"{table}/offsets"].to_numpy(), arrays[f"{table}/codes"].to_numpy(), arrays[f"{table}/messages"]
-        )
-        for table in COLUMNS
-    }
+    arrays = iter([column.values for column in rows.columns])
+    columns, attributes = {}, {}
+    for table, schema in COLUMNS.items():
+        fields = next(arrays)
+        columns[table] = {name: fields.field(name) for name in schema.names}
+        attributes[table] = AttributeLists(next(arrays).to_numpy(), next(arrays).to_numpy(), next(arrays))
     return Batch(columns, attributes)
+
+
+def _one_list(array: pa.Array) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(np.array([0, len(array)], np.int32)), array)
 
 
 def concatenate(batches: Sequence[Batch]) -> Batch:

@@ -97,7 +97,7 @@ def _text(column: pa.Array) -> pa.Array:
     if not pa.types.is_string(column.type):
         return column
     if column.null_count == 0 and len(column) and not column.buffers()[2]:
-        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(column), np.int32)), pa.array([""]))
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(column), np.int32)), pa.array([""], pa.string()))
     return column.dictionary_encode()
 
 

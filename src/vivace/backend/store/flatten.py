@@ -59,6 +59,8 @@ def _flatten(nested: pa.ListArray) -> Batch:
 
 
 def _numbered(lists: pa.ListArray) -> AttributeLists:
+    if len(lists.values) == 0:
+        return AttributeLists(lists.offsets.to_numpy(), np.zeros(0, np.int32), pa.array([], pa.binary()))
     numbered = lists.values.dictionary_encode()
     return AttributeLists(lists.offsets.to_numpy(), numbered.indices.to_numpy(), numbered.dictionary)
 

@@ -15,7 +15,7 @@ from zlib import crc32
 
 import pyarrow as pa
 
-from vivace.backend.store.batch import Batch, decode, encode
+from vivace.backend.store.batch import ENCODED, Batch, decode, encode
 from vivace.backend.store.folder import sync
 from vivace.backend.store.manifest import LogPosition
 
@@ -67,17 +67,12 @@ class Damage:
 
 def payload_of(batch: Batch) -> pa.Buffer:
     """A batch as the payload of a record."""
-    row = encode(batch)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, row.schema) as stream:
-        stream.write_batch(row)
-    return sink.getvalue()
+    return encode(batch).serialize()
 
 
 def batch_of(payload: pa.Buffer) -> Batch:
     """The batch of a record's payload, without copying."""
-    with pa.ipc.open_stream(payload) as stream:
-        return decode(stream.read_next_batch())
+    return decode(pa.ipc.read_record_batch(payload, ENCODED))
 
 
 def log_file(folder: Path, number: int) -> Path:

@@ -6,7 +6,8 @@ number them first and decode each distinct one once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import ptars
@@ -97,6 +98,7 @@ _MESSAGES: Final[dict[str, tuple[_Field, ...]]] = {
         _Field("bytes", 7, "bytes"),
         _Field("string_index", 8, "int32"),
     ),
+    "Array": (_Field("values", 1, "*Value"),),
 }
 """The wire format of opentelemetry-proto's trace.proto as far as it is stored; nested any-values stay bytes."""
 
@@ -136,20 +138,40 @@ def _descriptor() -> FileDescriptor:
 _FILE: Final = _descriptor()
 _HANDLERS: Final = ptars.HandlerPool([_FILE])
 _REQUEST: Final = _HANDLERS.get_for_message(_FILE.message_types_by_name["Request"])
+_ARRAY: Final = _HANDLERS.get_for_message(_FILE.message_types_by_name["Array"])
 _ATTRIBUTE: Final = _HANDLERS.get_for_message(_FILE.message_types_by_name["Attribute"])
+
+
+MEMBERS: Final = tuple(field.name for field in _MESSAGES["Value"])
+"""The members of an any-value, of which at most one is set."""
 
 
 def resource_spans(requests: Sequence[bytes]) -> pa.ListArray:
     """One list of ResourceSpans structs per ExportTraceServiceRequest. Refused when the bytes are not OTLP."""
-    try:
+    with _refusing("not an OTLP trace request"):
         return _REQUEST.list_to_record_batch(list(requests)).column(0)
-    except ValueError as error:
-        raise Refused(f"not an OTLP trace request: {error}") from error
 
 
 def key_values(messages: pa.BinaryArray) -> pa.RecordBatch:
     """KeyValue messages -> key: string, value: struct of nullable members. Refused when the bytes are not OTLP."""
-    try:
+    with _refusing("an attribute is not an OTLP KeyValue"):
         return _ATTRIBUTE.array_to_record_batch(messages)
+
+
+def array_values(messages: pa.BinaryArray) -> pa.ListArray:
+    """ArrayValue messages -> lists of structs of nullable members. Refused when the bytes are not OTLP."""
+    with _refusing("an attribute is not an OTLP KeyValue"):
+        return _ARRAY.array_to_record_batch(messages).column(0)
+
+
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """Turns what ptars raises into Refused; a length beyond 2**63 makes it panic, which is no Exception."""
+    try:
+        yield
     except ValueError as error:
-        raise Refused(f"an attribute is not an OTLP KeyValue: {error}") from error
+        raise Refused(f"{what}: {error}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise Refused(f"{what}: {error}") from error

@@ -31,7 +31,7 @@ def overflow_rows(
     name = "any" if kind in _ELEMENT else kind
     count = len(rows)
     arrays = {
-        "table": pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([table])),
+        "table": pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([table], pa.string())),
         "row": pa.array(rows),
         "key": keys,
     }
@@ -45,7 +45,7 @@ def overflow_rows(
 def overflow(table: str, column: AttributeColumn, values: pa.Array) -> pa.RecordBatch:
     """Rows of the overflow table in place of a column."""
     rows = np.flatnonzero(values.is_valid()).astype(np.uint32)
-    key = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(rows), np.int32)), pa.array([column.key]))
+    key = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(rows), np.int32)), pa.array([column.key], pa.string()))
     return overflow_rows(table, rows, key, column.kind, values.take(pa.array(rows)))
 
 

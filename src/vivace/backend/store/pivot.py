@@ -123,7 +123,7 @@ def _overflow(table: str, attributes: Typed, entries: _Entries, chosen: set[int]
         row, place = entries.row[places][outside], entries.place[places][outside]
         if len(row) == 0:
             continue
-        keys = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(row), np.int32)), pa.array([key]))
+        keys = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(row), np.int32)), pa.array([key], pa.string()))
         values = attributes.values[number]
         taken = None if values is None else values.take(pa.array(place - attributes.bounds[number]))
         encoded = taken.dictionary_encode() if taken is not None and kind is Kind.STR else taken

@@ -1,0 +1,169 @@
+"""What the embedded backend takes: durable spans per second, CPU per million spans, disk per span, time to be visible.
+
+Everything runs on this machine: the sender's processes compete with the backend's for its cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import psutil
+
+from vivace.backend.serve.supervisor import Backend, ServeSettings
+from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.manifest import Manifest, read_manifest
+from vivace.backend.store.unit import UnitKind
+from vivace.ledger import SENDS, read_ledger
+from vivace.pace import ConstantRate
+from vivace.send.board import Acknowledged
+from vivace.send.replay import Replay
+from vivace.send.settings import SendSettings
+from vivace.telemetry.generate import TraceSettings, generate_traces
+from vivace.telemetry.identity import trace_ids
+from vivace.telemetry.template import Template
+
+SEED = 7
+PATIENCE_S = 60.0
+STEADY_SPANS_PER_S = 20_000
+
+
+def main() -> None:
+    """Prints a line of JSON for each figure."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=10.0, help="how long each of the two loads lasts")
+    arguments.add_argument("--workers", type=int, default=1, help="sending processes")
+    arguments.add_argument("--vus", type=int, default=16, help="requests in flight when sending as fast as possible")
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        generate_traces(TraceSettings(profile="medium", traces=2000, traces_per_request=20), Path(scratch, "medium"))
+        template = Path(scratch, "medium-traces.pb")
+        most(template, options.seconds, options.workers, options.vus)
+        steady(template, options.seconds)
+
+
+def say(name: str, value: float, unit: str, **more: object) -> None:
+    print(json.dumps({"name": f"ingest_{name}", "value": round(value, 3), "unit": unit, **more}), flush=True)
+
+
+@contextmanager
+def backend() -> Iterator[tuple[Backend, DataFolder]]:
+    with tempfile.TemporaryDirectory() as folder:
+        one = Backend(ServeSettings(Path(folder), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"))
+        one.start()
+        try:
+            yield one, DataFolder(Path(folder))
+        finally:
+            one.stop()
+
+
+def most(template: Path, seconds: float, workers: int, vus: int) -> None:
+    """As fast as it goes."""
+    with backend() as (one, folder):
+        before = cpu_seconds(one)
+        replay = Replay(
+            SendSettings(
+                endpoint=one.addresses.otlp_grpc,
+                template=template,
+                seed=SEED,
+                schedule=None,
+                duration_s=seconds,
+                vus_min=vus,
+                vus_max=vus,
+                workers=workers,
+                ledger=folder.root / "sends.parquet",
+            )
+        )
+        replay.start()
+        while not replay.progress().done:
+            time.sleep(0.1)
+        ledger = read_ledger(replay.join(), SENDS)
+        taken = ledger.filter(pl.col("outcome") == "acknowledged")
+        spans = int(taken["items"].sum())
+        pushed_back = ledger.filter(pl.col("outcome") == "failed").height
+        say("durable", spans / seconds, "spans/s", mb_per_s=round(int(taken["bytes"].sum()) / seconds / 1e6, 1))
+        say("pushed_back", pushed_back / max(1, ledger.height), "share of requests")
+        started = time.monotonic()
+        manifest = wait_until_indexed(folder, spans)
+        say("catch_up", time.monotonic() - started, "s", behind_bytes=0)
+        used = {role: seconds - before[role] for role, seconds in cpu_seconds(one).items()}
+        roles = {role: round(value / spans * 1e6, 2) for role, value in used.items()}
+        say("cpu", sum(used.values()) / spans * 1e6, "CPU s per million spans", **roles)
+        blocks = [unit for unit in manifest.units if unit.kind is UnitKind.BLOCK]
+        if blocks:
+            in_blocks = sum(unit.spans for unit in blocks)
+            say("disk", sum(unit.bytes for unit in blocks) / in_blocks, "bytes per span", spans=in_blocks)
+
+
+def steady(template: Path, seconds: float) -> None:
+    """At a steady rate: how long after its acknowledgement a trace can be fetched."""
+    spans_per_request = float(np.mean(Template.open(template).requests.items))
+    with backend() as (one, folder):
+        replay = Replay(
+            SendSettings(
+                endpoint=one.addresses.otlp_grpc,
+                template=template,
+                seed=SEED,
+                schedule=ConstantRate(STEADY_SPANS_PER_S / spans_per_request),
+                duration_s=seconds,
+                vus_min=4,
+                vus_max=64,
+                ledger=folder.root / "sends.parquet",
+            )
+        )
+        replay.start()
+        opened = Template.open(template)
+        delays: list[float] = []
+        while not replay.progress().done:
+            delays += [visible_after(one.addresses.http, opened, sample) for sample in replay.acknowledged()]
+            time.sleep(0.01)
+        replay.join()
+    delays.sort()
+    say("visible_p50", float(np.quantile(delays, 0.5)), "s after the acknowledgement", samples=len(delays))
+    say("visible_max", delays[-1], "s after the acknowledgement", spans_per_s=STEADY_SPANS_PER_S)
+
+
+def visible_after(http: str, template: Template, sample: Acknowledged) -> float:
+    trace = trace_ids(template, SEED, sample.number)[0].hex()
+    while not found(f"http://{http}/api/traces/{trace}"):
+        time.sleep(0.01)
+    return max(0.0, (time.time_ns() - sample.acknowledged_ns) / 1e9)
+
+
+def found(url: str) -> bool:
+    try:
+        with closing(urllib.request.urlopen(url, timeout=10)) as answer:  # noqa: S310 - http, on this machine
+            return bool(answer.read())
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+
+
+def cpu_seconds(one: Backend) -> Mapping[str, float]:
+    times = {role: psutil.Process(pid).cpu_times() for role, pid in one.processes().items()}
+    return {role: used.user + used.system for role, used in times.items()}
+
+
+def wait_until_indexed(folder: DataFolder, spans: int) -> Manifest:
+    """Until all spans are visible, and no merge is due."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        manifest = read_manifest(folder.manifest)
+        if sum(unit.spans for unit in manifest.units) >= spans:
+            time.sleep(2.0)
+            return read_manifest(folder.manifest)
+        time.sleep(0.1)
+    raise TimeoutError(f"not all spans were visible within {PATIENCE_S:g} s")
+
+
+if __name__ == "__main__":
+    main()
