@@ -53,7 +53,7 @@ def script() -> ModuleType:
 @pytest.fixture(scope="module")
 def loaded(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     """A backend that holds the dataset: the address of its query API, and the dataset's T0."""
-    settings = ServeSettings(tmp_path_factory.mktemp("data"), *["127.0.0.1:0"] * 3)
+    settings = ServeSettings(tmp_path_factory.mktemp("data"), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0")
     backend = Backend(settings)
     backend.start()
     try:

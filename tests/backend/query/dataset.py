@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from vivace.traceql.tree import (
     Aggregate,
@@ -83,12 +83,12 @@ def span(draw: st.DrawFn, traces: int, others: int) -> ResourceSpans:
         span_id=(number + 1000).to_bytes(8, "big"),
         parent_span_id=b"" if parent == 0 else parent.to_bytes(8, "big"),
         name=draw(st.sampled_from(WORDS)),
-        kind=draw(st.sampled_from([0, 1, 2, 3])),
+        kind=Span.SpanKind.ValueType(draw(st.sampled_from([0, 1, 2, 3]))),
         start_time_unix_nano=start,
         end_time_unix_nano=start + draw(st.integers(0, 3)) * SECOND // 2,
         attributes=key_values(draw(attributes)),
     )
-    made.status.code = draw(st.sampled_from([0, 1, 2]))
+    made.status.code = Status.StatusCode.ValueType(draw(st.sampled_from([0, 1, 2])))
     for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
         made.events.add(
             time_unix_nano=start + draw(st.integers(0, 2)) * 1000,

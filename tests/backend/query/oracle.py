@@ -177,7 +177,10 @@ class Oracle:
             sets = self.run(self.pipeline, [(trace, {})])
             if sets:
                 found[trace[0].span.trace_id.hex()] = sorted(
-                    (sorted(node.span.span_id.hex() for node in spans), sorted(computed.items()))
+                    (
+                        sorted(node.span.span_id.hex() for node in spans),
+                        sorted((name, round(float(number), 9)) for name, number in computed.items()),
+                    )
                     for spans, computed in sets
                 )
         return found
@@ -206,15 +209,15 @@ class Oracle:
         if isinstance(stage, SpansetOperation):
             return [(self.operate(stage, spans, computed), computed)]
         if isinstance(stage, GroupBy):
-            groups: dict[Any, list[Node]] = {}
+            groups: dict[str, list[Node]] = {}
             for node in spans:
                 groups.setdefault(repr(self.value(stage.expression, node)), []).append(node)
-            return [(group, {text(stage): key}) for key, group in groups.items()]
+            return [(group, {}) for group in groups.values()]
         assert isinstance(stage, ScalarFilter)
         assert isinstance(stage.left, Aggregate)
         scalar = self.aggregate(stage.left, spans)
         kept = compare(stage.operator, scalar, literal(stage.right))
-        return [(spans, {**computed, text(stage.left): repr(scalar)})] if kept else []
+        return [(spans, {**computed, text(stage.left): scalar})] if kept else []
 
     def aggregate(self, stage: Aggregate, spans: list[Node]) -> Any:
         if stage.expression is None:
@@ -223,8 +226,9 @@ class Oracle:
         numbers = [one for one in found if isinstance(one, (int, float)) and not isinstance(one, bool)]
         if not numbers:
             return NIL
-        if stage.function in ("min", "max", "sum"):
-            return {"min": min, "max": max, "sum": sum}[stage.function](numbers)
+        functions: dict[str, Callable[[list[Any]], Any]] = {"min": min, "max": max, "sum": sum}
+        if stage.function in functions:
+            return functions[stage.function](numbers)
         mean = sum(numbers) / len(numbers)
         duration = isinstance(stage.expression, IntrinsicField)
         return int(mean) if duration else mean
@@ -279,31 +283,37 @@ class Oracle:
         return False
 
     def value(self, expression: FieldExpression, node: Node, child: Any = None) -> Any:
-        if isinstance(expression, Static):
-            return literal(expression)
-        if isinstance(expression, (Attribute, IntrinsicField)):
-            scope = child_scope(expression)
-            if scope and not isinstance(child, CHILDREN[scope]):
-                found = (self.field(expression, node, one) for one in children(node, scope))
-                return next((one for one in found if one is not NIL and not isinstance(one, Valueless)), NIL)
-            found = self.field(expression, node, child)
-            return NIL if isinstance(found, Valueless) else found
-        if isinstance(expression, Unary):
-            inner = self.value(expression.operand, node, child)
-            return (not inner) if isinstance(inner, bool) else NIL
-        if expression.operator is Operator.AND:
-            return self.all_of(list(conjuncts(expression)), node, child)
-        if expression.operator is Operator.OR:
-            left = self.value(expression.left, node, child)
-            if left is True:
-                return True
-            return left is False and self.value(expression.right, node, child) is True
-        if expression.operator in ARITHMETIC:
-            sides = [self.value(side, node, child) for side in (expression.left, expression.right)]
-            if not all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in sides):
-                return NIL
-            return ARITHMETIC[expression.operator](*sides)
-        return self.comparison(expression, node, child)
+        match expression:
+            case Static():
+                found = literal(expression)
+            case Attribute() | IntrinsicField():
+                found = self.read(expression, node, child)
+            case Unary():
+                inner = self.value(expression.operand, node, child)
+                found = (not inner) if isinstance(inner, bool) else NIL
+            case Binary(operator=Operator.AND):
+                found = self.all_of(list(conjuncts(expression)), node, child)
+            case Binary(operator=Operator.OR):
+                left = self.value(expression.left, node, child)
+                right_decides = left is False and self.value(expression.right, node, child) is True
+                found = left is True or right_decides
+            case Binary() if expression.operator in ARITHMETIC:
+                found = self.arithmetic(expression, node, child)
+            case _:
+                found = self.comparison(expression, node, child)
+        return found
+
+    def read(self, asked: Attribute | IntrinsicField, node: Node, child: Any) -> Any:
+        scope = child_scope(asked)
+        owners = children(node, scope) if scope and not isinstance(child, CHILDREN[scope]) else [child]
+        values = [self.field(asked, node, one) for one in owners]
+        return next((one for one in values if one is not NIL and not isinstance(one, Valueless)), NIL)
+
+    def arithmetic(self, expression: Binary, node: Node, child: Any) -> Any:
+        sides = [self.value(side, node, child) for side in (expression.left, expression.right)]
+        if not all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in sides):
+            return NIL
+        return ARITHMETIC[expression.operator](*sides)
 
     def all_of(self, terms: list[FieldExpression], node: Node, child: Any) -> bool:
         if child is not None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.backend.query.dataset import Data, dataset, pipelines, requests
-from tests.backend.query.oracle import Oracle, Word
+from tests.backend.query.oracle import Oracle
 
 from vivace.backend.query.catalogue import Catalogue
 from vivace.backend.query.memory import Memory
@@ -17,6 +17,7 @@ from vivace.backend.query.search import SearchRequest, search
 from vivace.backend.store.decode import decode
 from vivace.backend.store.unit import Unit
 from vivace.errors import QueryError
+from vivace.traceql import literals
 from vivace.traceql.tree import Pipeline
 
 
@@ -30,28 +31,33 @@ def units(data: Data, deal: Sequence[int]) -> tuple[Unit, ...]:
 
 def found(pipeline: Pipeline, given_units: tuple[Unit, ...]) -> list[dict[str, Any]]:
     catalogue = Catalogue(lambda: given_units, Memory(1 << 20))
-    answer: list[dict[str, Any]] = search(catalogue.visible(), SearchRequest(pipeline, limit=100, spans=0))  # type: ignore[assignment]
+    answer: list[dict[str, Any]] = search(catalogue.visible(), SearchRequest(pipeline, limit=100, spans=0))
     return answer
 
 
 def simple(trace: dict[str, Any]) -> list[Any]:
+    """Of each spanset the spans, and the aggregates as numbers; groups show in the spans."""
     return sorted(
         (
             sorted(one["spanID"] for one in spanset["spans"]),
-            sorted((each["key"], plain(each["value"])) for each in spanset.get("attributes", [])),
+            sorted(
+                (each["key"], number(each["value"]))
+                for each in spanset.get("attributes", [])
+                if not each["key"].startswith("by(")
+            ),
         )
         for spanset in trace["spanSets"]
     )
 
 
-def plain(value: dict[str, Any]) -> str:
-    """An AnyValue without its type, as text; durations and words as their text."""
-    if "arrayValue" in value:
-        return "[" + ", ".join(plain(one) for one in value["arrayValue"]["values"]) + "]"
-    return str(next(iter(value.values())))
+def number(value: dict[str, Any]) -> float:
+    """What an aggregate came to; a duration in nanoseconds."""
+    if "stringValue" in value:
+        return literals.duration(value["stringValue"])
+    return round(float(value.get("intValue", value.get("doubleValue", 0))), 9)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=dataset(), pipeline=pipelines, deal=st.lists(st.integers(0, 3), min_size=1, max_size=12))
 def test_search_answers_what_the_oracle_answers(data: Data, pipeline: Pipeline, deal: list[int]) -> None:
     try:
@@ -61,18 +67,12 @@ def test_search_answers_what_the_oracle_answers(data: Data, pipeline: Pipeline, 
             found(pipeline, units(data, deal))
         return
     answered = found(pipeline, units(data, deal))
-    assert {one["traceID"].rjust(32, "0"): ids(simple(one)) for one in answered} == {
-        trace: ids(sets) for trace, sets in expected.items()
-    }
+    assert {one["traceID"].rjust(32, "0"): simple(one) for one in answered} == expected
     order = [(-int(one["startTimeUnixNano"]), one["traceID"].rjust(32, "0")) for one in answered]
     assert order == sorted(order)
 
 
-def ids(sets: list[Any]) -> list[Any]:
-    return [spans for spans, _ in sets]
-
-
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=dataset(), pipeline=pipelines, deal=st.lists(st.integers(0, 3), min_size=1, max_size=12))
 def test_an_answer_does_not_depend_on_how_spans_are_spread(data: Data, pipeline: Pipeline, deal: list[int]) -> None:
     try:
@@ -80,6 +80,3 @@ def test_an_answer_does_not_depend_on_how_spans_are_spread(data: Data, pipeline:
     except QueryError:
         return
     assert found(pipeline, units(data, deal)) == together
-
-
-assert Word  # the oracle's words are its own

@@ -11,7 +11,7 @@ from vivace.backend.query.arithmetic import calculate
 from vivace.backend.query.compare import compare
 from vivace.backend.query.expression import Evaluation
 from vivace.backend.query.fields import Frame
-from vivace.backend.query.grouping import columns, group_codes
+from vivace.backend.query.grouping import columns, compact, group_codes
 from vivace.backend.query.spansets import Computed, Spansets, whole
 from vivace.backend.query.structure import combine
 from vivace.backend.query.value import Value
@@ -65,15 +65,18 @@ def _stage(stage: Stage, base: Spansets, view: View, evaluation: Evaluation) -> 
 
 
 def _grouped(stage: GroupBy, base: Spansets, view: View, evaluation: Evaluation) -> Spansets:
+    """The groups of a spanset are in the order of their first spans."""
     parts = columns(evaluation.value(stage.expression, Frame(view, "spans", base.rows)), len(base.of))
-    codes = group_codes(parts, len(base.of))
-    order = np.lexsort((codes, base.of))
-    of, codes = base.of[order], codes[order]
-    changes = np.append(True, (of[1:] != of[:-1]) | (codes[1:] != codes[:-1]))[: len(of)]
-    source = of[changes]
-    value = Computed(text(stage), tuple(part.take(order[changes]) for part in parts))
-    rows = base.span_rows()[order]
-    return Spansets(rows, np.cumsum(changes) - 1, base.trace[source], source, (value,))
+    codes, _ = compact(group_codes(parts, len(base.of)))
+    group, first = compact(base.of * (int(codes.max(initial=0)) + 1) + codes)
+    place = first[group]
+    order = np.argsort(place, kind="stable")
+    starts = np.unique(first)
+    value = Computed(text(stage), tuple(part.take(starts) for part in parts))
+    source = base.of[starts]
+    return Spansets(
+        base.span_rows()[order], np.searchsorted(starts, place[order]), base.trace[source], source, (value,)
+    )
 
 
 def _coalesced(base: Spansets) -> Spansets:
@@ -90,7 +93,8 @@ def _filtered(stage: ScalarFilter, base: Spansets, view: View, evaluation: Evalu
     left, right = (_scalar(side, base, view, evaluation) for side in (stage.left, stage.right))
     base = replace(base, source=np.arange(len(base)))
     if isinstance(stage.left, Aggregate) and not isinstance(left, Static):
-        base = replace(base, computed=(*base.computed, Computed(text(stage.left), tuple(left))))
+        made = Computed(text(stage.left), tuple(left))
+        base = replace(base, computed=(*(one for one in base.computed if one.name != made.name), made))
     return base.only(compare(stage.operator, left, right, len(base)))
 
 

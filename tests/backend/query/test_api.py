@@ -1,0 +1,259 @@
+"""The HTTP API, asked over loopback from a querier process that was really started."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+from tests.backend.query.samples import NOW, SECOND, request, span, store
+
+from vivace.backend.query.server import RECEIVER_METRICS, listen
+from vivace.backend.store.unit import UnitKind
+from vivace.errors import ConfigurationError
+
+TRACE = "a0b"
+RUN = """
+import sys
+from pathlib import Path
+from vivace.backend.query.server import run
+run(Path(sys.argv[1]), "127.0.0.1:0", lambda address: print(address, flush=True))
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+@dataclass(frozen=True)
+class Server:
+    address: str
+    folder: Path
+    process: subprocess.Popen[str]
+
+    def get(self, path: str, headers: dict[str, str] | None = None, **params: Any) -> Answer:
+        url = f"http://{self.address}{path}" + (f"?{urllib.parse.urlencode(params)}" if params else "")
+        asked = urllib.request.Request(url, headers=headers or {})
+        try:
+            with urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310 - http, on this machine
+                return Answer(answer.status, answer.read(), {k.lower(): v for k, v in answer.headers.items()})
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.read(), {k.lower(): v for k, v in error.headers.items()})
+
+
+def spans() -> list[Any]:
+    root = span(0xA0B, 1, name="root", at_s=0, for_s=2, attributes={"x": 1})
+    child = span(0xA0B, 2, 1, name="child", at_s=1, attributes={"x": 2})
+    other = span(0xC, 3, name="other", at_s=-30, for_s=0.5)
+    return [request(root, child, service="front"), request(other, service="back", zone="z1")]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("data")
+    store(folder, [spans()[1]], kind=UnitKind.BLOCK)
+    store(folder, [spans()[0]])
+    (folder / "metrics").mkdir(exist_ok=True)
+    process = subprocess.Popen([sys.executable, "-c", RUN, str(folder)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield Server(process.stdout.readline().strip(), folder, process)
+    finally:
+        process.terminate()
+        assert process.wait(20) in (0, -signal.SIGTERM)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def test_search(server: Server) -> None:
+    answer = server.get("/api/search", q="{ .x > 0 }")
+    assert answer.headers["content-type"] == "application/json"
+    (trace,) = answer.json["traces"]
+    assert trace["traceID"] == TRACE
+    assert (trace["rootServiceName"], trace["rootTraceName"], trace["durationMs"]) == ("front", "root", 2000)
+    assert trace["spanSets"][0]["matched"] == 2
+    assert trace["spanSet"] == trace["spanSets"][0]
+    assert answer.json["metrics"] == {"inspectedTraces": 2, "inspectedSpans": "3"}
+
+
+def test_search_in_a_window(server: Server) -> None:
+    start = NOW // SECOND
+    answer = server.get("/api/search", q="{ }", start=start - 60, end=start - 20)
+    assert [trace["traceID"] for trace in answer.json["traces"]] == ["c"]
+
+
+def test_search_by_tags(server: Server) -> None:
+    answer = server.get("/api/search", tags="service.name=BACK zone=z1", maxDuration="1s")
+    assert [trace["traceID"] for trace in answer.json["traces"]] == ["c"]
+    assert "spanSets" not in answer.json["traces"][0]
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "message"),
+    [
+        ("/api/search", {"q": "{ x }"}, "invalid TraceQL query: parse error at line 1, col 3"),
+        ("/api/search", {"q": "{ } | rate()"}, "invalid TraceQL query: a metrics query"),
+        ("/api/search", {"limit": "0"}, "invalid limit"),
+        ("/api/traces/xyz", {}, "trace IDs can only contain hex characters"),
+        ("/api/traces/1", {"start": "5"}, "must provide both or neither"),
+        ("/api/metrics/query_range", {"q": "{ }"}, "not a metrics query"),
+        ("/api/metrics/query_range", {"q": "{ } | rate() | topk(0)"}, "compiling query: limit must be greater than 0"),
+        ("/api/metrics/query", {"q": "{ } | rate("}, "parse error"),
+        ("/api/search/tags", {"scope": "bogus"}, "invalid scope: bogus"),
+        ("/api/v2/search/tag/app.id/values", {}, "please provide a valid tagName: failed to parse identifier app.id"),
+    ],
+)
+def test_a_bad_request_gets_one_line_of_text(server: Server, path: str, params: dict[str, Any], message: str) -> None:
+    answer = server.get(path, **params)
+    assert answer.status == 400
+    assert answer.text.startswith(message) or message in answer.text
+    assert "\n" not in answer.text
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+def test_an_unknown_path_is_not_found(server: Server) -> None:
+    answer = server.get("/nosuch")
+    assert (answer.status, answer.text) == (404, "404 page not found")
+
+
+@pytest.mark.parametrize("identity", [TRACE, TRACE.upper(), TRACE.rjust(32, "0")])
+def test_a_trace_by_id(server: Server, identity: str) -> None:
+    old, new = (server.get(f"{path}/{identity}") for path in ("/api/traces", "/api/v2/traces"))
+    assert old.json["batches"] == new.json["trace"]["resourceSpans"]
+    names = [one["name"] for one in old.json["batches"][0]["scopeSpans"][0]["spans"]]
+    assert names == ["root", "child"]
+
+
+def test_a_trace_as_protobuf(server: Server) -> None:
+    accept = {"Accept": "application/protobuf"}
+    old, new = (server.get(f"{path}/{TRACE}", accept) for path in ("/api/traces", "/api/v2/traces"))
+    trace = TracesData.FromString(old.body)
+    assert sum(len(one.spans) for batch in trace.resource_spans for one in batch.scope_spans) == 2
+    assert new.headers["content-type"] == "application/protobuf"
+    assert new.body[:1] == b"\x0a"
+    assert TracesData.FromString(new.body[2 if new.body[1] < 0x80 else 3 :]) == trace
+
+
+def test_a_trace_that_is_not_there(server: Server) -> None:
+    assert server.get("/api/traces/99").status == 404
+    assert server.get("/api/traces/99").body == b""
+    assert server.get("/api/v2/traces/99").json == {"trace": {}, "metrics": {}}
+    assert server.get("/api/v2/traces/99", {"Accept": "application/protobuf"}).body == b"\x0a\x00"
+
+
+def test_metrics_over_a_range(server: Server) -> None:
+    start = NOW // SECOND
+    answer = server.get(
+        "/api/metrics/query_range", q="{ } | count_over_time()", start=start, end=start + 10, step="10s"
+    )
+    (series,) = answer.json["series"]
+    assert series["labels"] == [{"key": "__name__", "value": {"stringValue": "count_over_time"}}]
+    samples = {sample["timestampMs"]: sample["value"] for sample in series["samples"]}
+    assert samples == {str(start * 1000): 1.0, str((start + 10) * 1000): 1.0}
+
+
+def test_metrics_at_an_instant(server: Server) -> None:
+    start = NOW // SECOND
+    answer = server.get("/api/metrics/query", q="{ } | count_over_time() by (name)", start=start - 60, end=start + 10)
+    values = {series["labels"][0]["value"]["stringValue"]: series["value"] for series in answer.json["series"]}
+    assert values == {"root": 1, "child": 1, "other": 1}
+
+
+def test_names_of_tags(server: Server) -> None:
+    assert server.get("/api/search/tags").json["tagNames"] == ["service.name", "x", "zone"]
+    assert server.get("/api/search/tags", limit=1).json["tagNames"] == ["service.name"]
+    scopes = {one["name"]: one["tags"] for one in server.get("/api/v2/search/tags").json["scopes"]}
+    assert scopes.keys() == {"resource", "span", "intrinsic"}
+    assert scopes["span"] == ["x"]
+    filtered = server.get("/api/v2/search/tags", q="{ name = `other` }", scope="resource").json["scopes"]
+    assert filtered == [{"name": "resource", "tags": ["service.name", "zone"]}]
+
+
+def test_values_of_tags(server: Server) -> None:
+    assert server.get("/api/search/tag/service.name/values").json["tagValues"] == ["back", "front"]
+    assert server.get("/api/v2/search/tag/span.x/values").json["tagValues"] == [
+        {"type": "int", "value": "1"},
+        {"type": "int", "value": "2"},
+    ]
+    filtered = server.get("/api/v2/search/tag/name/values", q="{ .x = 2 }").json["tagValues"]
+    assert filtered == [{"type": "string", "value": "child"}]
+    assert server.get("/api/v2/search/tag/duration/values").json["tagValues"] == []
+    while_typing = server.get("/api/v2/search/tag/.x/values", q="{ .x = ").json["tagValues"]
+    assert [one["value"] for one in while_typing] == ["1", "2"]
+
+
+def test_simple_endpoints(server: Server) -> None:
+    assert server.get("/api/echo").text == "echo\n"
+    assert server.get("/status/version").text.startswith("vivace, version ")
+    assert set(server.get("/api/status/buildinfo").json) == {
+        "version",
+        "revision",
+        "branch",
+        "buildUser",
+        "buildDate",
+        "goVersion",
+    }
+
+
+def test_it_is_ready_once_the_receiver_is_up(server: Server) -> None:
+    alive = server.folder / "metrics" / RECEIVER_METRICS
+    assert server.get("/ready").status == 503
+    alive.write_text("up 1\n")
+    assert (server.get("/ready").status, server.get("/ready").text) == (200, "ready\n")
+    os.utime(alive, (time.time() - 60,) * 2)
+    assert server.get("/ready").status == 503
+
+
+def test_metrics_are_those_of_all_processes(server: Server) -> None:
+    (server.folder / "metrics" / "indexer.prom").write_text("indexed_total 7\n")
+    server.get("/api/echo")
+    text = server.get("/metrics").text
+    assert "indexed_total 7\n" in text
+    counted = 'tempo_request_duration_seconds_count{method="GET",route="api_echo",status_code="200",ws="false"}'
+    assert counted in text
+
+
+def test_a_large_answer_is_compressed_when_asked_for(server: Server) -> None:
+    answer = server.get("/metrics", {"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+
+
+def test_new_units_are_seen_and_queries_do_not_wait_for_each_other(server: Server) -> None:
+    store(server.folder, [request(span(0xF00, 9, at_s=5, attributes={"new": True}))])
+    traces = server.get("/api/search", q="{ .new }").json["traces"]
+    assert [trace["traceID"] for trace in traces] == ["f00"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:x", ":80", "127.0.0.1:70000"])
+def test_a_bad_address_is_refused(address: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"--http: .* is not an address"):
+        listen(address)
+
+
+def test_a_taken_address_is_refused() -> None:
+    with listen("127.0.0.1:0") as taken, pytest.raises(ConfigurationError, match="--http: cannot listen on"):
+        listen(f"127.0.0.1:{taken.getsockname()[1]}")

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from vivace.backend.query.memory import Memory
+
+
+def counted(memory: Memory, owner: int, what: str, size: int, made: list[str]) -> str:
+    def make() -> str:
+        made.append(what)
+        return what
+
+    return memory.get(owner, what, make, lambda _: size)
+
+
+def test_a_result_is_made_once() -> None:
+    memory, made = Memory(100), list[str]()
+    assert [counted(memory, 1, "a", 10, made) for _ in range(3)] == ["a", "a", "a"]
+    assert made == ["a"]
+    assert memory.held == 10
+
+
+def test_the_least_recently_used_result_goes_first() -> None:
+    memory, made = Memory(25), list[str]()
+    for what in ("a", "b", "a", "c", "a", "b"):
+        counted(memory, 1, what, 10, made)
+    assert made == ["a", "b", "c", "b"]
+    assert memory.held == 20
+
+
+def test_a_result_larger_than_the_memory_is_given_but_not_kept() -> None:
+    memory, made = Memory(5), list[str]()
+    assert counted(memory, 1, "a", 10, made) == "a"
+    assert memory.held == 0
+
+
+def test_what_belongs_to_an_owner_can_be_forgotten() -> None:
+    memory, made = Memory(100), list[str]()
+    for owner in (1, 2):
+        counted(memory, owner, "a", 10, made)
+    memory.forget(1)
+    assert memory.held == 10
+    counted(memory, 2, "a", 10, made)
+    assert made == ["a", "a"]

@@ -1,0 +1,69 @@
+"""Workers: bounded, and ending what nobody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+from starlette.requests import Request
+
+from vivace.backend.query.workers import Abandoned, Overloaded, Workers
+
+
+def request(gone: asyncio.Event) -> Request:
+    """A request of a client that goes away when the event is set."""
+
+    async def receive() -> dict[str, str]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    return Request({"type": "http", "method": "GET", "path": "/", "headers": []}, receive)
+
+
+def until_abandoned(check: Callable[[], None]) -> None:
+    while True:
+        check()
+        threading.Event().wait(0.005)
+
+
+def test_a_slow_query_does_not_hold_up_another() -> None:
+    async def run() -> str:
+        workers, gone, slow = Workers(threads=2, waiting=0), asyncio.Event(), threading.Event()
+        first = asyncio.ensure_future(workers.run(request(gone), lambda _: slow.wait(10)))
+        answer = await workers.run(request(gone), lambda _: "quick")
+        slow.set()
+        assert await first
+        workers.close()
+        return answer
+
+    assert asyncio.run(run()) == "quick"
+
+
+def test_more_than_may_wait_are_refused() -> None:
+    async def run() -> None:
+        workers, gone, slow = Workers(threads=1, waiting=1), asyncio.Event(), threading.Event()
+        running = [asyncio.ensure_future(workers.run(request(gone), lambda _: slow.wait(10))) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await workers.run(request(gone), lambda _: None)
+        slow.set()
+        await asyncio.gather(*running)
+        assert await workers.run(request(gone), lambda _: 1) == 1
+        workers.close()
+
+    asyncio.run(run())
+
+
+def test_a_query_ends_when_its_client_has_gone() -> None:
+    async def run() -> None:
+        workers, gone = Workers(threads=1), asyncio.Event()
+        running = asyncio.ensure_future(workers.run(request(gone), until_abandoned))
+        await asyncio.sleep(0.02)
+        gone.set()
+        with pytest.raises(Abandoned):
+            await running
+        workers.close()
+
+    asyncio.run(run())
