@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from tests.telemetry.capture.sample import (
     CAPTURES,
     DEFAULTS,
@@ -24,9 +27,11 @@ from tests.telemetry.capture.sample import (
 )
 
 from vivace.errors import ConfigurationError, OutputError
+from vivace.telemetry.capture.capture import CaptureReport
 from vivace.telemetry.capture.formats import Format
 from vivace.telemetry.capture.settings import CaptureSettings
 from vivace.telemetry.identity import trace_ids
+from vivace.telemetry.patch import sent_request
 from vivace.telemetry.template import EPOCH_NS, Signal, Template
 
 ONE_TRACE_EACH = CaptureSettings(traces_per_request=1)
@@ -164,19 +169,80 @@ def test_metrics_and_logs_become_templates_of_their_own(tmp_path: Path) -> None:
     assert first.trace_id.hex() != "5b8efff798038103d269b633813fc60c"
 
 
-def test_log_records_are_split_into_requests(tmp_path: Path) -> None:
+def test_log_records_become_requests_with_the_spacing_they_had(tmp_path: Path) -> None:
     logs = LogsData()
     records = logs.resource_logs.add().scope_logs.add().log_records
-    for number in range(25):
+    for number in range(2500):
         records.add(time_unix_nano=1000 + number).body.string_value = f"line {number}"
     capture = tmp_path / "logs.pb"
     capture.write_bytes(logs.SerializeToString())
-    report = imported(capture, tmp_path, CaptureSettings(spans_per_request=10))
+    report = imported(capture, tmp_path)
     assert report.requests == {Signal.LOGS: 3}
-    again = LogsData.FromString(report.templates[Signal.LOGS].read_bytes())
-    sizes = [len(entry.scope_logs[0].log_records) for entry in again.resource_logs]
-    assert sizes == [10, 10, 5]
-    assert again.resource_logs[2].scope_logs[0].log_records[0].time_unix_nano == EPOCH_NS
+    sent = sent_logs(report)
+    assert [len(message.resource_logs[0].scope_logs[0].log_records) for message in sent] == [1000, 1000, 500]
+    times = [record.time_unix_nano - SENT_NS for record in log_records(sent)]
+    assert times == [*range(1000), *range(1000), *range(500)]
+
+
+def test_logs_and_exemplars_refer_to_the_spans_that_they_did(tmp_path: Path) -> None:
+    """In every round of a replay with the same seed, also across requests."""
+    entries = [trace(number, spans=2) for number in range(1, 31)]
+    traces = TracesData(resource_spans=entries).SerializeToString()
+    logs, metrics = LogsData(), MetricsData()
+    records = logs.resource_logs.add().scope_logs.add().log_records
+    points = metrics.resource_metrics.add().scope_metrics.add().metrics.add(name="m").gauge.data_points
+    for number in (17, 3, 29, 17):
+        identity = {"trace_id": number.to_bytes(16, "big"), "span_id": (2).to_bytes(8, "big")}
+        records.add(time_unix_nano=5, **identity).body.string_value = f"work {number}-1"
+        points.add(time_unix_nano=5).exemplars.add(**identity)
+    records.add(time_unix_nano=5, trace_id=b"elsewhere".ljust(16), span_id=b"unknown!")
+    records.add(time_unix_nano=5, trace_id=(3).to_bytes(16, "big"), span_id=b"unknown!")
+    capture = tmp_path / "capture"
+    messages = (logs.SerializeToString(), traces, metrics.SerializeToString())
+    capture.write_bytes(b"".join(struct.pack(">I", len(message)) + message for message in messages))
+    report = imported(capture, tmp_path, CaptureSettings(traces_per_request=4))
+    for round_number in (0, 1):
+        found = by_name(replayed(report, round_number=round_number))
+        own = {name: (each.span.trace_id, each.span.span_id) for name, each in found.items()}
+        sent = list(log_records(sent_logs(report, round_number)))
+        referring, (elsewhere, unknown) = sent[:4], sent[4:]
+        assert [(record.trace_id, record.span_id) for record in referring] == [
+            own[record.body.string_value] for record in referring
+        ]
+        assert elsewhere.trace_id not in {trace_id for trace_id, _ in own.values()}
+        assert unknown.trace_id == own["work 3-0"][0]
+        assert unknown.span_id not in {span_id for _, span_id in own.values()}
+        data = sent_request(Template.open(report.templates[Signal.METRICS]), 7, round_number, SENT_NS)
+        sent_points = MetricsData.FromString(data).resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points
+        exemplars = [point.exemplars[0] for point in sent_points]
+        assert [(each.trace_id, each.span_id) for each in exemplars] == [
+            (record.trace_id, record.span_id) for record in referring
+        ]
+
+
+def test_ids_of_logs_that_are_no_ids_are_cleared(tmp_path: Path) -> None:
+    logs = LogsData()
+    records = logs.resource_logs.add().scope_logs.add().log_records
+    records.add(time_unix_nano=5, trace_id=b"short", span_id=b"12345678")
+    records.add(time_unix_nano=5, trace_id=b"t" * 16, span_id=b"\0" * 8)
+    capture = tmp_path / "logs.pb"
+    capture.write_bytes(logs.SerializeToString())
+    first, second = log_records(sent_logs(imported(capture, tmp_path)))
+    assert (first.trace_id, first.span_id, second.span_id) == (b"", b"", b"")
+    assert second.trace_id not in {b"", b"t" * 16}
+
+
+def sent_logs(report: CaptureReport, round_number: int = 0) -> list[LogsData]:
+    template = Template.open(report.templates[Signal.LOGS])
+    first = round_number * len(template)
+    return [LogsData.FromString(sent_request(template, 7, first + n, SENT_NS)) for n in range(len(template))]
+
+
+def log_records(messages: list[LogsData]) -> Iterator[LogRecord]:
+    for message in messages:
+        for entry in message.resource_logs:
+            for scope in entry.scope_logs:
+                yield from scope.log_records
 
 
 def test_traces_may_be_absent(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from tests.telemetry.capture.sample import DEFAULTS, SENT_NS, capture_of, import
 
 from vivace.telemetry.capture.contexts import Contexts
 from vivace.telemetry.capture.counts import Counts
-from vivace.telemetry.capture.normalise import grouped, request
+from vivace.telemetry.capture.mentions import Mentions
+from vivace.telemetry.capture.normalise import Normaliser, grouped
 from vivace.telemetry.capture.spool import Spool, Trace
 from vivace.telemetry.template import EPOCH_NS, Signal, Template
 
@@ -35,7 +36,7 @@ def normalised(spans: list[Span], counts: Counts | None = None, earliest: int | 
     message = TracesData()
     message.resource_spans.add().scope_spans.add().spans.extend(spans)
     traces, contexts = traces_of(Path(), message)
-    data = request(0, traces, contexts, earliest, counts or Counts())
+    data = Normaliser(contexts, Mentions(), counts or Counts(), earliest).request(0, traces)
     return list(TracesData.FromString(data).resource_spans[0].scope_spans[0].spans)
 
 
@@ -71,7 +72,8 @@ def test_a_request_stays_below_the_bound_on_bytes(tmp_path: Path) -> None:
     message = TracesData(resource_spans=[trace(number, spans=5, service=f"s{number % 7}") for number in range(1, 200)])
     traces, contexts = traces_of(tmp_path, message)
     groups = list(grouped(traces, contexts, replace(DEFAULTS, bytes_per_request=5000)))
-    requests = [request(number, group, contexts, None, Counts()) for number, group in enumerate(groups)]
+    normaliser = Normaliser(contexts, Mentions(), Counts())
+    requests = [normaliser.request(number, group) for number, group in enumerate(groups)]
     assert max(map(len, requests)) <= 5000
     assert min(map(len, requests[:-1])) > 3500
 
@@ -184,7 +186,7 @@ def test_a_span_that_is_its_own_parent_stays_so(tmp_path: Path) -> None:
 def test_a_trace_larger_than_receivers_accept_is_told(tmp_path: Path) -> None:
     report = imported(capture_of(tmp_path, trace(1, spans=5, name="n" * 1_000_000)), tmp_path)
     assert report.counts.large_requests == 1
-    assert report.warnings == ("requests of over 4 MiB, since one trace is: 1; many receivers refuse them",)
+    assert report.warnings == ("requests of over 4 MiB: 1; many receivers refuse them",)
 
 
 relations = st.lists(

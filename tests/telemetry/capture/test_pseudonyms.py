@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+import unicodedata
 import uuid
 from itertools import product
 
@@ -31,13 +32,9 @@ structured = st.one_of(
 )
 
 
-def classes(text: str) -> str:
-    """Letters, digits and separators of a text, position by position."""
-    kinds = []
-    for character in text:
-        kind = "A" if character.isupper() else "a" if character.isalpha() else "0" if character.isnumeric() else "."
-        kinds.append(kind)
-    return "".join(kinds)
+def classes(text: str) -> list[str]:
+    """Upper-case and lower-case letters, digits, punctuation and so on, position by position."""
+    return [unicodedata.category(character) for character in text]
 
 
 @MODEST

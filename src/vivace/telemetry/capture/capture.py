@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, MetricsData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from vivace.errors import OutputError
 from vivace.telemetry.capture.anonymise import Anonymiser
-from vivace.telemetry.capture.counts import Counts
+from vivace.telemetry.capture.counts import ACCEPTED_BYTES, Counts
 from vivace.telemetry.capture.formats import Format, pieces
-from vivace.telemetry.capture.normalise import grouped, request
+from vivace.telemetry.capture.mentions import Mentions
+from vivace.telemetry.capture.normalise import Normaliser, grouped
 from vivace.telemetry.capture.otlp import Telemetry
 from vivace.telemetry.capture.records import Records
 from vivace.telemetry.capture.refusal import Place
@@ -37,12 +40,13 @@ class CaptureReport:
 
 
 def templates_from(capture: Path, prefix: Path, settings: CaptureSettings | None = None) -> CaptureReport:
-    """Writes `<prefix>-traces.pb` with its index, `<prefix>-metrics.pb` and `<prefix>-logs.pb`, as far as captured.
+    """Writes `<prefix>-traces.pb`, `<prefix>-metrics.pb` and `<prefix>-logs.pb`, as far as captured, and their indexes.
 
     Each appears whole or not at all. In memory are one document or message (a JSON document takes some 10 times its
-    bytes), the distinct resources and scopes, and spans that wait for the rest of their traces, up to `memory_bytes` or
-    a 64th of the capture's spans, whichever is more. A capture in JSON lines or in protobuf may be larger than memory,
-    a JSON document over many lines has to fit into it. The index needs some 200 bytes a span in the end.
+    bytes), the distinct resources and scopes, the IDs that metrics and logs refer to, and spans that wait for the rest
+    of their traces, up to `memory_bytes` or a 64th of the capture's spans, whichever is more. A capture in JSON lines
+    or in protobuf may thus be larger than memory; a JSON document over many lines has to fit into it. Making the index
+    in the end takes some 1 kB a span.
 
     Raises TemplateError for a capture that cannot be read, OutputError when the templates cannot be written.
     """
@@ -69,11 +73,12 @@ class _Conversion:
         self._counts = Counts()
         self._formats: dict[Format, None] = {}
         self._spool = Spool(folder, settings.memory_bytes, self._counts)
+        self._mentions = Mentions()
         self._records: dict[Signal, Records] = {}
         self._requests: dict[Signal, int] = {}
 
     def read(self, capture: Path) -> None:
-        """Reads the capture and writes all files. Raises TemplateError, OSError."""
+        """Reads the capture and writes all templates. Raises TemplateError, OSError."""
         anonymise = Anonymiser(self._settings.seed) if self._settings.anonymise else None
         with ExitStack() as files:
             for piece in pieces(capture, self._settings.document_bytes):
@@ -81,48 +86,51 @@ class _Conversion:
                 if anonymise is not None:
                     anonymise(piece.telemetry)
                 self._add(piece.telemetry, files)
-            for records in self._records.values():
-                records.flush()
-        self._write_traces()
-        if not (self._counts.traces or self._records):
+            self._write(Signal.TRACES, self._trace_requests())
+            for signal, records in self._records.items():
+                self._write(signal, records.requests(self._settings, self._counts))
+        if not self._requests:
             raise Place(capture).refusal(self._emptiness(), "give one with spans, metrics or log records")
 
     def publish(self, prefix: Path) -> CaptureReport:
-        """Moves complete files to where they belong."""
+        """Moves the templates, which are complete, to where they belong."""
         templates = {}
-        for signal in Signal:
+        for signal in self._requests:
             source = self._path(signal)
-            if source.exists():
-                templates[signal] = source.rename(prefix.with_name(f"{prefix.name}-{source.name}"))
-                index = source.with_suffix(".index")
-                if index.exists():
-                    index.rename(templates[signal].with_suffix(".index"))
-        requests = self._requests | {signal: records.requests for signal, records in self._records.items()}
-        return CaptureReport(tuple(self._formats), templates, requests, self._counts, tuple(self._counts.warnings()))
+            templates[signal] = source.rename(prefix.with_name(f"{prefix.name}-{source.name}"))
+            source.with_suffix(".index").rename(templates[signal].with_suffix(".index"))
+        return CaptureReport(
+            tuple(self._formats), templates, self._requests, self._counts, tuple(self._counts.warnings())
+        )
 
     def _add(self, telemetry: Telemetry, files: ExitStack) -> None:
         if isinstance(telemetry, TracesData):
             self._spool.add(telemetry)
             return
-        signal = Signal.METRICS if isinstance(telemetry, MetricsData) else Signal.LOGS
+        signal, item = (Signal.METRICS, Metric) if isinstance(telemetry, MetricsData) else (Signal.LOGS, LogRecord)
         if signal not in self._records:
-            file = files.enter_context(self._path(signal).open("wb"))
-            self._records[signal] = Records(file, self._settings, self._counts)
+            self._records[signal] = Records(self._folder / f"{signal}.items", item, self._mentions)
+            files.callback(self._records[signal].close)
         self._records[signal].add(telemetry)
 
-    def _write_traces(self) -> None:
-        """Writes the template of the traces, if there are any, and its index."""
+    def _trace_requests(self) -> Iterator[bytes]:
         earliest = self._spool.earliest if self._settings.keep_spacing else None
-        path, number = self._path(Signal.TRACES), 0
+        contexts = self._spool.contexts
+        normaliser = Normaliser(contexts, self._mentions, self._counts, earliest)
+        groups = (group for part in self._spool.parts() for group in grouped(part, contexts, self._settings))
+        for number, group in enumerate(groups):
+            yield normaliser.request(number, group)
+
+    def _write(self, signal: Signal, requests: Iterator[bytes]) -> None:
+        """Writes a template and its index, unless there is nothing to write."""
+        path = self._path(signal)
         with path.open("wb") as file:
-            for part in self._spool.parts():
-                for group in grouped(part, self._spool.contexts, self._settings):
-                    file.write(request(number, group, self._spool.contexts, earliest, self._counts))
-                    number += 1
-        if number:
-            self._requests[Signal.TRACES] = len(Template.open(path))
-        else:
-            path.unlink()
+            written = sum(file.write(data) for data in requests)
+        if written:
+            requests_of = Template.open(path).requests
+            self._requests[signal] = len(requests_of)
+            self._counts.large_requests += int((requests_of.stop - requests_of.start > ACCEPTED_BYTES).sum())
+            self._counts.longest_ns = max(self._counts.longest_ns, int(requests_of.span_ns.max()))
 
     def _path(self, signal: Signal) -> Path:
         return self._folder / f"{signal}.pb"

@@ -29,9 +29,9 @@ class Counts:
     untimed: int = 0
     """Spans without a start or an end, which get the other time, or their trace's start; kept."""
     large_requests: int = 0
-    """Requests that many receivers would refuse, since one trace alone is so large; kept."""
+    """Requests that many receivers would refuse, since a trace, or what one resource sent, is so large; kept."""
     longest_ns: int = 0
-    """From the start of a request's first trace to the last end in it, at most."""
+    """From the earliest to the latest time in a request, at most."""
     spans_without_id: int = 0
     """Left out: a span needs a trace ID of 16 bytes and a span ID of 8, not all zero."""
     links_without_id: int = 0
@@ -48,9 +48,7 @@ class Counts:
             f"spans with the ID of another span of their trace: {self.duplicates}; {kept}": self.duplicates,
             f"spans that end before they start: {self.negative_durations}; {kept}": self.negative_durations,
             f"spans without a start or an end: {self.untimed}; they were given the other time": self.untimed,
-            f"requests of over 4 MiB, since one trace is: {self.large_requests}; many receivers refuse them": (
-                self.large_requests
-            ),
+            f"requests of over 4 MiB: {self.large_requests}; many receivers refuse them": self.large_requests,
             f"the longest request covers {self.longest_ns // NANOSECONDS} s: it is sent with times that long ago": (
                 self.longest_ns > LONG_S * NANOSECONDS
             ),

@@ -12,6 +12,8 @@ from google.protobuf.message import Message
 
 from vivace.telemetry.capture.identifiers import SPAN_BYTES, TRACE_BYTES, is_id
 from vivace.telemetry.capture.marks import Marks
+from vivace.telemetry.capture.mentions import Mentions
+from vivace.telemetry.slots import OWN_GROUPS
 from vivace.telemetry.template import EPOCH_NS
 
 TIMES: Final = ("start_time_unix_nano", "time_unix_nano", "observed_time_unix_nano")
@@ -71,23 +73,21 @@ class Moment:
             if time := getattr(self.message, name):
                 setattr(self.message, name, (time - earliest + EPOCH_NS) % (1 << 64) or 1)
 
-    def mark(self, marks: Marks) -> None:
-        """Overwrites the IDs; what is not valid is cleared."""
+    def mark(self, mentions: Mentions, marks: Marks) -> None:
+        """Overwrites the IDs, by `marks` where they are not of the capture's traces; what is not valid is cleared."""
         if self.layout.refers:
             trace_id, span_id = self.reference()
             message = cast("Referring", self.message)
-            message.trace_id = marks.trace(trace_id) if trace_id else b""
-            message.span_id = marks.span(trace_id, span_id) if span_id else b""
+            message.trace_id = mentions.trace(trace_id, marks) if trace_id else b""
+            message.span_id = mentions.span(trace_id, span_id, marks) if span_id else b""
 
 
-def rewrite(number: int, moments: Sequence[Moment]) -> None:
-    """Makes all that a request holds part of a template, of which it is request `number`."""
-    references = [moment.reference() for moment in moments]
-    traces = dict.fromkeys(trace_id for trace_id, _ in references if trace_id)
-    marks = Marks(number, list(traces), len(references), 0)
-    earliest = min((time for moment in moments for time in moment.times()), default=EPOCH_NS)
+def rewrite(number: int, moments: Sequence[Moment], mentions: Mentions, earliest: int) -> None:
+    """Makes what a request holds part of a template: its request `number`, with `earliest` as the first second."""
+    references = sum(moment.layout.refers for moment in moments)
+    marks = Marks(OWN_GROUPS + number, [], references, references)
     for moment in moments:
-        moment.mark(marks)
+        moment.mark(mentions, marks)
         moment.shift(earliest)
 
 

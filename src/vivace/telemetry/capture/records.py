@@ -1,64 +1,108 @@
-"""Metrics and log records -> a template, as they come; each request's times count from 1 s."""
+"""Metrics or log records -> a template, in their order; its times count from 1 s, with the spacing they had.
+
+They wait on disk until the traces have been written, since only then the IDs of the spans that they refer to are known.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, TypeAlias
+from dataclasses import dataclass
+from pathlib import Path
+from struct import Struct
+from typing import Final, TypeAlias
 
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, MetricsData
 
 from vivace.telemetry.capture.contexts import Contexts, Entry, Scope
 from vivace.telemetry.capture.counts import Counts
-from vivace.telemetry.capture.moments import moments, rewrite
+from vivace.telemetry.capture.mentions import Mentions
+from vivace.telemetry.capture.moments import Moment, moments, rewrite
 from vivace.telemetry.capture.settings import CaptureSettings
+from vivace.telemetry.capture.spool import LATEST
+from vivace.telemetry.items import REQUEST_ITEMS
 
 Item: TypeAlias = Metric | LogRecord
 
+RECORD: Final = Struct("<II")
+"""Context, bytes of the item that follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A metric or a log record that waits for its request to be complete."""
+
+    context: int
+    item: Item
+    moments: list[Moment]
+    size: int
+
+    @property
+    def count(self) -> int:
+        """How many data points it is, or one log record."""
+        return 1 if isinstance(self.item, LogRecord) else sum(moment.is_data_point for moment in self.moments)
+
 
 class Records:
-    """Writes a template of one signal; no more than one request's items wait in memory."""
+    """Takes the messages of one signal, then gives the requests of a template; one at a time is in memory."""
 
-    def __init__(self, file: BinaryIO, settings: CaptureSettings, counts: Counts) -> None:
-        self._file = file
-        self._settings = settings
-        self._counts = counts
+    def __init__(self, path: Path, item: type[Item], mentions: Mentions) -> None:
+        """`path` is where the items wait."""
+        self._path = path
+        self._file = path.open("wb")
+        self._item = item
+        self._mentions = mentions
         self._contexts = Contexts()
-        self._waiting: list[tuple[int, Item]] = []
-        self._waiting_bytes = 0
-        self.requests = 0
+        self._earliest = LATEST
 
     def add(self, message: MetricsData | LogsData) -> None:
-        """Takes all items of a message. Raises OSError when they cannot be written."""
+        """Takes all items of a message. Raises OSError when the disk is full."""
         for entry, scope, items in _parts(message):
             context = self._contexts.scope(self._contexts.resource(entry), scope)
             for item in items:
-                self._add(context, item)
+                data = item.SerializeToString()
+                self._file.write(RECORD.pack(context, len(data)))
+                self._file.write(data)
+                for moment in moments(item):
+                    self._mentions.note(*moment.reference())
+                    self._earliest = min([self._earliest, *moment.times()])
 
-    def flush(self) -> None:
-        """Writes what waits as a request. Raises OSError."""
-        if not self._waiting:
-            return
-        found = [moment for _, item in self._waiting for moment in moments(item)]
-        rewrite(self.requests, found)
-        self._counts.data_points += sum(moment.is_data_point for moment in found)
-        self._counts.log_records += sum(isinstance(item, LogRecord) for _, item in self._waiting)
-        items: dict[int, list[bytes]] = {}
-        for context, item in self._waiting:
-            items.setdefault(context, []).append(item.SerializeToString())
-        self._file.write(self._contexts.request(items))
-        self._waiting, self._waiting_bytes = [], 0
-        self.requests += 1
+    def requests(self, settings: CaptureSettings, counts: Counts) -> Iterator[bytes]:
+        """The template's requests; to be asked for once, when the mentions have been learned."""
+        self._file.close()
+        for number, group in enumerate(self._groups(settings)):
+            rewrite(number, [moment for waiting in group for moment in waiting.moments], self._mentions, self._earliest)
+            items: dict[int, list[bytes]] = {}
+            for waiting in group:
+                items.setdefault(waiting.context, []).append(waiting.item.SerializeToString())
+                counts.log_records += waiting.count if self._item is LogRecord else 0
+                counts.data_points += waiting.count if self._item is Metric else 0
+            yield self._contexts.request(items)
 
-    def _add(self, context: int, item: Item) -> None:
-        size = item.ByteSize()
-        if (
-            len(self._waiting) == self._settings.spans_per_request
-            or self._waiting_bytes + size > self._settings.bytes_per_request
-        ):
-            self.flush()
-        self._waiting.append((context, item))
-        self._waiting_bytes += size
+    def close(self) -> None:
+        """Closes the file in which items wait."""
+        self._file.close()
+
+    def _groups(self, settings: CaptureSettings) -> Iterator[list[Waiting]]:
+        """Items by request."""
+        most = min(settings.spans_per_request, REQUEST_ITEMS)
+        group: list[Waiting] = []
+        size = count = 0
+        for waiting in self._read():
+            if group and (count + waiting.count > most or size + waiting.size > settings.bytes_per_request):
+                yield group
+                group, size, count = [], 0, 0
+            group.append(waiting)
+            size, count = size + waiting.size, count + waiting.count
+        if group:
+            yield group
+
+    def _read(self) -> Iterator[Waiting]:
+        with self._path.open("rb") as file:
+            while head := file.read(RECORD.size):
+                context, size = RECORD.unpack(head)
+                item = self._item.FromString(file.read(size))
+                yield Waiting(context, item, list(moments(item)), size)
 
 
 def _parts(message: MetricsData | LogsData) -> Iterator[tuple[Entry, Scope, Iterable[Item]]]:

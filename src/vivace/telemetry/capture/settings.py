@@ -21,7 +21,7 @@ class CaptureSettings:
     traces_per_request: int | None = None
     """At most so many; None: as many as the bounds on spans and bytes let in."""
     spans_per_request: int = 10_000
-    """At most so many spans, metrics or log records, but no trace is split."""
+    """At most so many spans, but no trace is split; of data points and log records at most 1,000."""
     bytes_per_request: int = 1_000_000
     memory_bytes: int = 1 << 29
     """What spans that wait for the rest of their traces may take."""
