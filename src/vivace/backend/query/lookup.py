@@ -24,13 +24,13 @@ class Piece:
 
     def spans(self) -> pa.RecordBatch:
         """All columns of its spans."""
-        return self.view.unit.slice("spans", self.first, self.count)
+        return self.view.slice("spans", self.first, self.count)
 
     def children(self, table: str) -> tuple[pa.RecordBatch, int]:
         """Its events or links, and the row of the first."""
         owner = self.view.index(table, "span")
         start, stop = np.searchsorted(owner, [self.first, self.first + self.count])
-        return self.view.unit.slice(table, int(start), int(stop - start)), int(start)
+        return self.view.slice(table, int(start), int(stop - start)), int(start)
 
 
 def find_trace(view: View, trace_id: int) -> Piece | None:

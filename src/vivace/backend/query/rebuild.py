@@ -77,7 +77,7 @@ class _Rebuilding:
         return made
 
     def _row(self, table: str, row: int) -> tuple[Row, list[KeyValue]]:
-        batch = self._view.unit.slice(table, row, 1)
+        batch = self._view.slice(table, row, 1)
         return _fixed(table, batch)[0], _attributes(self._view, table, batch, row).get(0, [])
 
     def _spans(self, batch: pa.RecordBatch) -> list[Span]:
@@ -180,7 +180,7 @@ def _add_overflow(found: dict[int, list[KeyValue]], view: View, table: str, firs
     mine = np.flatnonzero((rows >= first) & (rows < first + count))
     for entry in mine.tolist():
         if tables.python(entry) == table:
-            row: Row = view.unit.slice("overflow", entry, 1).to_pylist()[0]
+            row: Row = view.slice("overflow", entry, 1).to_pylist()[0]
             found[int(rows[entry]) - first].append(_overflown(row))
 
 

@@ -40,6 +40,8 @@ _MEMBERS: Final[Mapping[str, Type]] = {
     "bool_value": Type.BOOL,
 }
 _NUMBER = itertools.count()
+_SMALL: Final = 1 << 15
+"""Rows of a table that is read whole when some of its rows are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,15 @@ class View:
     def forget(self) -> None:
         """Give back the memory; for when the unit is gone."""
         self._memory.forget(self._number)
+
+    def slice(self, table: str, first: int, count: int) -> pa.RecordBatch:
+        """All columns of some rows. A small table is read whole, and kept."""
+        if not count or self.rows(table) > _SMALL:
+            return self.unit.slice(table, first, count)
+        whole = self.remember(
+            ("table", table), lambda: self.unit.slice(table, 0, self.rows(table)), lambda batch: int(batch.nbytes)
+        )
+        return whole.slice(first, count)
 
     def numbers(self, table: str, name: str, kind: Type = Type.INT) -> Column:
         """A column of numbers or truth values; absent everywhere when the unit has no such column."""
