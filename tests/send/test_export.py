@@ -133,7 +133,8 @@ def test_an_answer_that_nobody_can_read_leaves_the_outcome_unknown() -> None:
 def test_a_status_comes_with_the_targets_own_words(code: grpc.StatusCode, outcome: Outcome) -> None:
     words = "RATE_LIMITED: 100 % of 30 MB/s, mäßig"
     [answer] = export_to(grpc_server(lambda _request, context: context.abort(code, words)), PAYLOAD)
-    assert answer == Answer(outcome, code.name, words)
+    retryable = code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
+    assert answer == Answer(outcome, code.name, words, retryable=retryable)
 
 
 def test_a_server_that_fails_inside_is_a_failure() -> None:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from vivace.send.http2.frames import Code
 from vivace.send.http2.headers import Field
 from vivace.send.protocol import read_partial_success
+from vivace.send.retry import HTTP_RETRYABLE, grpc_retryable, read_retry_info
 
 LONGEST_MESSAGE: Final = 300
 MESSAGE_PREFIX: Final = 5
@@ -59,6 +60,10 @@ class Answer:
     message: str | None = None
     rejected: int = 0
     """Items of an acknowledged request that a partial success refused."""
+    retryable: bool = False
+    """Whether OTLP allows to send the same request again."""
+    retry_after_s: float | None = None
+    """How long the target wants to be left alone; None: it does not say."""
 
 
 @lru_cache(maxsize=256)
@@ -74,13 +79,15 @@ def response_answer(headers: tuple[Field, ...], body: bytes) -> Answer:
     if status == "OK":
         return _success(body)
     interrupted = status in GIVEN_UP or message == SERVER_GONE
-    return _answer(Outcome.UNKNOWN if interrupted else Outcome.FAILED, status, message)
+    retry_after_s = read_retry_info(fields.get(b"grpc-status-details-bin", b""))
+    outcome = Outcome.UNKNOWN if interrupted else Outcome.FAILED
+    return _answer(outcome, status, message, retry=(grpc_retryable(status, retry_after_s), retry_after_s))
 
 
 def reset_answer(code: int, delivered: bool) -> Answer:
     """The target broke the call off; `delivered`: after all of the request was written."""
     if code == Code.REFUSED_STREAM:
-        return _answer(Outcome.FAILED, "UNAVAILABLE", "the target did not look at it")
+        return _answer(Outcome.FAILED, "UNAVAILABLE", "the target did not look at it", retry=(True, None))
     return _lost("INTERNAL", f"broken off by the target with code {code}", delivered)
 
 
@@ -96,15 +103,18 @@ def timeout_answer(seconds: float, delivered: bool) -> Answer:
 
 def _lost(status: str, why: str, delivered: bool) -> Answer:
     """Without its end a request cannot have been stored; with it, it may have been."""
+    retry = (grpc_retryable(status, None), None)
     if delivered:
-        return _answer(Outcome.UNKNOWN, status, why)
-    return _answer(Outcome.FAILED, status, f"{why}, before all was sent")
+        return _answer(Outcome.UNKNOWN, status, why, retry=retry)
+    return _answer(Outcome.FAILED, status, f"{why}, before all was sent", retry=retry)
 
 
 def _answer_without_grpc(http: str) -> Answer:
     """From a proxy, or a server that does not speak gRPC; a gateway's error says nothing of what is behind it."""
     refused = http.startswith("4")
-    return _answer(Outcome.FAILED if refused else Outcome.UNKNOWN, f"HTTP {http}", "the answer has no gRPC status")
+    retryable = http.isdigit() and int(http) in HTTP_RETRYABLE
+    outcome = Outcome.FAILED if refused else Outcome.UNKNOWN
+    return _answer(outcome, f"HTTP {http}", "the answer has no gRPC status", retry=(retryable, None))
 
 
 def _success(body: bytes) -> Answer:
@@ -117,5 +127,7 @@ def _success(body: bytes) -> Answer:
     return _answer(Outcome.ACKNOWLEDGED, "OK", message, rejected)
 
 
-def _answer(outcome: Outcome, status: str, message: str, rejected: int = 0) -> Answer:
-    return Answer(outcome, status, message[:LONGEST_MESSAGE] or None, rejected)
+def _answer(
+    outcome: Outcome, status: str, message: str, rejected: int = 0, retry: tuple[bool, float | None] = (False, None)
+) -> Answer:
+    return Answer(outcome, status, message[:LONGEST_MESSAGE] or None, rejected, *retry)

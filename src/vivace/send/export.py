@@ -8,16 +8,21 @@ from collections import deque
 from collections.abc import Mapping
 from math import ceil
 from time import monotonic_ns
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 from vivace import __version__
+from vivace.errors import ConfigurationError
 from vivace.send.answer import Answer, lost_answer, reset_answer, response_answer, timeout_answer
+from vivace.send.exporter import Ended, Exporter
 from vivace.send.http2.client import Call, ClientConnection
 from vivace.send.http2.headers import Field
 from vivace.send.http2.link import Address, Link
 from vivace.send.protocol import METHODS
 from vivace.send.request import InFlight
+from vivace.send.transport import Compression, OtlpProtocol, Transport
 from vivace.telemetry.template import Signal
+
+__all__ = ["Ended", "Exporter", "GrpcExporter", "open_exporter", "request_fields", "resolve"]
 
 FIRST_PAUSE_NS: Final = 100_000_000
 LONGEST_PAUSE_NS: Final = 1_000_000_000
@@ -26,38 +31,12 @@ SILENCE_NS: Final = 30_000_000_000
 """After which the target is asked for a sign of life while it owes an answer; it has as long again to give one."""
 
 
-class Ended(NamedTuple):
-    """The end of a request."""
-
-    request: InFlight
-    ended_ns: int
-    """Monotonic."""
-    answer: Answer
-
-
-class Exporter(Protocol):
-    """A way to a target. Whatever is exported ends within the timeout, by an answer or without one."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether there is a connection that the target has welcomed."""
-        ...
-
-    def connect(self, seconds: float) -> bool:
-        """Waits for a connection, so that the first request need not; False when there is none yet."""
-        ...
-
-    def export(self, payload: bytes, request: InFlight) -> None:
-        """Starts sending."""
-        ...
-
-    def wait(self, seconds: float) -> list[Ended]:
-        """Sends and receives until a request ends, or so long at most; with 0 only what can be done at once."""
-        ...
-
-    def close(self) -> None:
-        """Gives up what is in flight."""
-        ...
+def open_exporter(transport: Transport, signal: Signal) -> Exporter:
+    """The way to a target; nothing is sent yet."""
+    plain = transport.tls is None and transport.compression is Compression.NONE and transport.token_file is None
+    if transport.protocol is not OtlpProtocol.GRPC or not plain or len(transport.endpoints) > 1:
+        raise ConfigurationError("otlp: only plaintext gRPC to one endpoint can be sent; leave the other settings out")
+    return GrpcExporter(transport.endpoints[0], signal, transport.timeout_s, transport.headers)
 
 
 class GrpcExporter(Exporter):
