@@ -14,7 +14,7 @@ from vivace.telemetry.details import Details
 from vivace.telemetry.encode import encode, fixed_bytes, listed
 from vivace.telemetry.events import events, links
 from vivace.telemetry.faults import REFUSALS, RPC_STATUS, Fault, failed
-from vivace.telemetry.operations import KIND, Shape
+from vivace.telemetry.operations import CALLED, KIND, Shape
 from vivace.telemetry.resources import SCOPES, Resources
 from vivace.telemetry.sdk import SDKS
 from vivace.telemetry.slots import Identity, marked_words
@@ -27,8 +27,6 @@ OK: Final = 1
 ERROR: Final = 2
 OUTWARD: Final = np.isin(list(Shape), [Shape.HTTP_SERVER, Shape.HTTP_CLIENT, Shape.RPC_SERVER, Shape.RPC_CLIENT])
 """By shape: reported by an instrumentation library; the others by the service's own tracer."""
-CALLED: Final = np.isin(list(Shape), [Shape.HTTP_SERVER, Shape.RPC_SERVER, Shape.CONSUMER])
-"""By shape: the parent is in another process."""
 
 
 @dataclass(frozen=True, slots=True)

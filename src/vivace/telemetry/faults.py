@@ -75,18 +75,27 @@ def own_faults(catalogue: Catalogue, trees: Trees, random: np.random.Generator) 
     shape = catalogue.shape[trees.operation]
     chance = random.random(shape.size)
     elsewhere = (shape == Shape.HTTP_CLIENT) & _is_leaf(trees)
-    failing = np.flatnonzero(chance < np.where(elsewhere, EXTERNAL_RATE, FAILURE_RATE[shape]))
+    given = catalogue.errors[trees.operation]
+    usual = np.isnan(given)
+    failing = np.flatnonzero(chance < np.where(usual, np.where(elsewhere, EXTERNAL_RATE, FAILURE_RATE[shape]), given))
     kind = np.zeros(shape.size, np.int8)
     kind[failing] = _kinds(shape[failing], random)
-    refused = np.flatnonzero((chance > 1 - REFUSAL_RATE) & SERVES[shape])
+    refused = np.flatnonzero((chance > 1 - REFUSAL_RATE) & SERVES[shape] & usual)
     kind[refused] = random.choice([Fault.NOT_FOUND, Fault.INVALID, Fault.DENIED], refused.size, p=[0.7, 0.2, 0.1])
     return kind
 
 
-def risen(own: npt.NDArray[np.int8], shape: Numbers, levels: list[Families], random: np.random.Generator) -> Faults:
-    """Lets failures rise towards the roots; `own` and `shape` are by span."""
+def risen(
+    own: npt.NDArray[np.int8],
+    shape: Numbers,
+    levels: list[Families],
+    random: np.random.Generator,
+    cascade: float | None = None,
+) -> Faults:
+    """Lets failures rise towards the roots; `own` and `shape` are by span, `cascade` is how many reach the caller."""
     kind = own.copy()
-    passes = random.random(kind.size) < PASSES_ON[shape]
+    rates = PASSES_ON if cascade is None else np.where(PASSES_ON % 1 > 0, cascade, PASSES_ON)
+    passes = random.random(kind.size) < rates[shape]
     for level in reversed(levels):
         children = level.children
         rising = np.where(passes[children] & _rises(kind[children], shape[children]), kind[children], 0)

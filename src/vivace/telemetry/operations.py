@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
 
-from vivace.telemetry.topology import Service, Store
+from vivace.telemetry.topology import Conduct, Service, Store
 
 NETWORK_MS: Final = 0.4
 """Median time that a call takes on the network and in the client, both ways together."""
 SEND_MS: Final = 1.1
-BROKER: Final = "kafka.shop.svc.cluster.local"
 
 
 class Shape(IntEnum):
@@ -32,7 +31,6 @@ class Shape(IntEnum):
 
 KIND: Final = np.array([2, 3, 2, 3, 3, 4, 5, 1], np.int32)
 """OTLP's span kind by shape."""
-INHERIT: Final = -1
 READING_VERBS: Final = frozenset(
     ["SELECT", "GET", "HEAD", "MGET", "HGETALL", "HMGET", "ZREVRANGE", "ZCOUNT", "SETEX", "find", "search", "msearch"]
 )
@@ -41,6 +39,8 @@ READING_METHODS: Final = ("Get", "List", "Preview", "Quote", "Score")
 """How the names of gRPC methods begin that change nothing."""
 CAN_CALL: Final = np.array([True, False, True, False, False, False, True, True])
 """By shape: whether the service's own code runs in the span, so that it can have children."""
+CALLED: Final = np.array([True, False, True, False, False, False, True, False])
+"""By shape: the parent is in another service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +57,24 @@ class Operation:
     success: int = 200
     """HTTP status code when all is well."""
     reads: bool = True
-    """It changes nothing; what reads does not call what writes."""
+    """It changes nothing."""
+    sigma: float | None = None
+    """Of the logarithm of its own time; None: as usual, with slow traces and outliers."""
+    errors: float | None = None
+    """How often it fails by itself; None: as usual for its shape."""
 
-    @property
-    def context(self) -> int:
-        """What its own steps are drawn from, see `Step.context`; INHERIT: the same as its parent's."""
-        return INHERIT if self.shape is Shape.INTERNAL else 2 * self.service + (not self.reads)
+    def conducted(self, *conducts: Conduct) -> Operation:
+        """The same with its latency and errors as the first says that says it."""
+        latency = next((conduct.latency for conduct in conducts if conduct.latency), None)
+        errors = next((conduct.errors for conduct in conducts if conduct.errors is not None), self.errors)
+        if latency is None:
+            return replace(self, errors=errors)
+        return replace(self, errors=errors, own_ms=latency.p50 * 1e3, sigma=latency.sigma)
 
 
-def server(number: int, name: str, service: Service, endpoint: str) -> Operation:
+def server(number: int, system: str, name: str, service: Service, endpoint: str) -> Operation:
     """Answering a call, in service `number`."""
-    address = f"{name}.shop.example" if service.ingress else name
+    address = f"{name}.{system}.example" if service.ingress else name
     place: dict[str, str | int] = {"server.address": address, "server.port": service.port}
     if is_rpc(endpoint):
         return Operation(
@@ -150,9 +157,10 @@ def database(number: int, store: Store, summary: str, text: str) -> Operation:
     return Operation(number, Shape.DATABASE, summary, store.own_ms, attributes, reads=verb in READING_VERBS)
 
 
-def producer(number: int, name: str, topic: str) -> Operation:
+def producer(number: int, system: str, name: str, topic: str) -> Operation:
     """Sending a message."""
-    attributes = _messaging(topic, "send") | {"messaging.client.id": f"{name}-producer", "server.address": BROKER}
+    broker = f"kafka.{system}.svc.cluster.local"
+    attributes = _messaging(topic, "send") | {"messaging.client.id": f"{name}-producer", "server.address": broker}
     return Operation(number, Shape.PRODUCER, f"send {topic}", SEND_MS, attributes, reads=False)
 
 

@@ -60,7 +60,7 @@ def resources(topology: Topology, random: np.random.Generator) -> Resources:
 
 def _scope(service: Service) -> InstrumentationScope:
     sdk = SDKS[service.language]
-    name = sdk.rpc_scope if is_rpc(service.endpoints[0]) else sdk.http_scope
+    name = sdk.rpc_scope if is_rpc(next(iter(service.endpoints))) else sdk.http_scope
     return InstrumentationScope(name=name, version=sdk.scope_version)
 
 

@@ -73,7 +73,8 @@ def times(
     """
     own = own_times(catalogue, trees, random)
     own[stalled] += TIMEOUT_NS
-    layout = Layout(own, own.copy(), np.zeros(len(trees), np.int64), catalogue.shape[trees.operation], random)
+    shape = catalogue.shape[trees.operation]
+    layout = Layout(own, own.copy(), np.zeros(len(trees), np.int64), shape, trees.together, random)
     for level in reversed(levels):
         layout.place(level)
         layout.detach(level)
@@ -84,11 +85,13 @@ def times(
 
 
 def own_times(catalogue: Catalogue, trees: Trees, random: np.random.Generator) -> Numbers:
-    """What each span takes for itself, in nanoseconds: log-normal, with slow traces and rare outliers."""
+    """What each span takes for itself, in nanoseconds: log-normal, as given or with slow traces and rare outliers."""
+    sigma = catalogue.sigma[trees.operation]
+    usual = np.isnan(sigma)
     slow = random.lognormal(0, TRACE_SPREAD, trees.trace[-1] + 1)[trees.trace]
-    own = catalogue.own_ns[trees.operation] * random.lognormal(0, SPREAD, len(trees)) * slow
-    own[random.random(len(trees)) < OUTLIERS] *= OUTLIER_FACTOR
-    return np.asarray(own.astype(np.int64) + 1000)
+    slow[random.random(len(trees)) < OUTLIERS] *= OUTLIER_FACTOR
+    own = catalogue.own_ns[trees.operation] * np.exp(np.where(usual, SPREAD, sigma) * random.normal(size=len(trees)))
+    return np.asarray((own * np.where(usual, slow, 1)).astype(np.int64) + 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class Layout:
     offset: Numbers
     """From the parent's start."""
     shape: Numbers
+    together: Flags
     random: np.random.Generator
 
     def place(self, level: Families) -> None:
@@ -110,7 +114,7 @@ class Layout:
         of them has ended. The parent's own time lies before, between and after the stages.
         """
         children, parents = level.children, level.parents
-        opens = self.random.random(children.size) >= CONCURRENT
+        opens = (self.random.random(children.size) >= CONCURRENT) & ~self.together[children]
         opens[level.first] = True
         late = np.where(opens, 0, self.random.exponential(LATE_NS, children.size)).astype(np.int64)
         stage_first = np.flatnonzero(opens)

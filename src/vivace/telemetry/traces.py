@@ -55,7 +55,7 @@ class TraceSource:
             self._catalogue,
             trees,
             times(self._catalogue, trees, levels, own == Fault.TIMEOUT, random),
-            risen(own, self._catalogue.shape[trees.operation], levels, random),
+            risen(own, self._catalogue.shape[trees.operation], levels, random, self._catalogue.topology.cascade),
             epoch=(EPOCH_NS + offset)[trees.trace],
             request=(first + request)[trees.trace],
             number=(np.arange(request.size) - starts[request])[trees.trace],
