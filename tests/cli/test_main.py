@@ -24,7 +24,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_help_names_every_command() -> None:
     done = vivace("--help")
     assert done.returncode == 0
-    for command in ("run", "serve", "sink", "report", "profiles"):
+    for command in ("run", "query", "serve", "sink", "report", "profiles"):
         assert command in done.stdout
 
 

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from vivace import __version__
-from vivace.cli import profiles, report, run, serve, sink
+from vivace.cli import profiles, query, report, run, serve, sink
 from vivace.errors import ExitCode, VivaceError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("serve")(serve.serve)
 app.command("sink")(sink.sink)
+app.command("query")(query.query)
 app.command("report")(report.report)
 app.add_typer(profiles.app, name="profiles")
 

@@ -7,6 +7,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from prometheus_client import disable_created_metrics
+
 from vivace.ledger import QUERIES, LedgerWriter
 from vivace.query.board import Board, Count
 from vivace.query.book import Book
@@ -49,6 +51,7 @@ def exposition_of(settings: QuerySettings) -> Exposition | None:
     """The load's metrics, already served; None when they are to be nowhere."""
     if settings.metrics_port is None:
         return None
+    disable_created_metrics()
     exposition = Exposition(settings.namespace, [query.name for query in settings.queries])
     exposition.serve(settings.metrics_port)
     return exposition
