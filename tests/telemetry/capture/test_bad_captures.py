@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
-from tests.telemetry.capture.sample import CAPTURES, EVERY_JSON, imported, trace
+from tests.telemetry.capture.sample import CAPTURES, EVERY_JSON, imported, replayed, seen, trace
 
 from vivace.errors import TemplateError
+from vivace.telemetry.capture.capture import CaptureReport
 from vivace.telemetry.capture.formats import Format
 from vivace.telemetry.capture.settings import CaptureSettings
 
 MESSAGE = TracesData(resource_spans=[trace(1, spans=3), trace(2)]).SerializeToString()
 
 
-def refusal(tmp_path: Path, content: bytes, settings: CaptureSettings | None = None) -> str:
+def refusal(tmp_path: Path, content: bytes, wanted: CaptureSettings | None = None) -> str:
     """What the user is told about a capture with this content."""
     capture = tmp_path / "capture"
     capture.write_bytes(content)
     out = tmp_path / "out"
     with pytest.raises(TemplateError) as refused:
-        imported(capture, out, settings or CaptureSettings())
+        imported(capture, out, wanted or CaptureSettings())
     message = str(refused.value)
     assert message.startswith(str(capture))
     assert "\n" not in message
@@ -305,6 +309,36 @@ def test_zipkin_json_with_a_wrong_value(
     message = refusal(tmp_path, json.dumps(document).encode())
     assert message.startswith(":1: is not Zipkin v2 JSON: ")
     assert complaint in message
+
+
+@st.composite
+def damages(draw: st.DrawFn) -> bytes:
+    """A capture with some bytes removed, replaced or put in."""
+    content = bytearray(draw(st.sampled_from([MESSAGE, *((CAPTURES / name).read_bytes() for name in EVERY_JSON)])))
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(content)))
+        content[place : place + draw(st.integers(0, 8))] = draw(st.binary(max_size=8))
+    return bytes(content)
+
+
+def outcome(capture: Path) -> CaptureReport | str:
+    """What was imported, or why not."""
+    try:
+        return imported(capture, capture.parent)
+    except TemplateError as refused:
+        return str(refused)
+
+
+@settings(max_examples=150, deadline=None)
+@given(content=damages())
+def test_any_damage_is_read_or_refused_in_one_line(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    capture = tmp_path_factory.mktemp("damage") / "capture"
+    capture.write_bytes(content)
+    found = outcome(capture)
+    if isinstance(found, str):
+        assert re.fullmatch(re.escape(str(capture)) + r"(:\d+| \(byte \d+\))?: .+; .+", found)
+    elif found.counts.spans:
+        assert found.counts.spans == len(list(seen(replayed(found))))
 
 
 def test_zipkin_spans_that_are_not_objects(tmp_path: Path) -> None:

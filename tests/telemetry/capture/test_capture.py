@@ -220,6 +220,26 @@ def test_logs_and_exemplars_refer_to_the_spans_that_they_did(tmp_path: Path) -> 
         ]
 
 
+def test_logs_never_refer_to_other_spans_than_they_did(tmp_path: Path) -> None:
+    """Also where links lead out of the capture, where an index may cut requests otherwise than they were written."""
+    entries = [trace(number, service=f"service-{number}") for number in range(1, 21)]
+    entries[4].scope_spans[0].spans[0].links.add(trace_id=b"elsewhere".ljust(16), span_id=b"unknown!")
+    logs = LogsData()
+    records = logs.resource_logs.add().scope_logs.add().log_records
+    for number in range(1, 21):
+        identity = {"trace_id": number.to_bytes(16, "big"), "span_id": (1).to_bytes(8, "big")}
+        records.add(time_unix_nano=5, **identity).body.string_value = f"work {number}-0"
+    capture = tmp_path / "capture"
+    messages = (TracesData(resource_spans=entries).SerializeToString(), logs.SerializeToString())
+    capture.write_bytes(b"".join(struct.pack(">I", len(message)) + message for message in messages))
+    report = imported(capture, tmp_path, CaptureSettings(traces_per_request=6))
+    found = by_name(replayed(report))
+    names = {each.span.span_id: name for name, each in found.items()}
+    sent = list(log_records(sent_logs(report)))
+    assert len(sent) == 20
+    assert all(names.get(record.span_id, record.body.string_value) == record.body.string_value for record in sent)
+
+
 def test_ids_of_logs_that_are_no_ids_are_cleared(tmp_path: Path) -> None:
     logs = LogsData()
     records = logs.resource_logs.add().scope_logs.add().log_records

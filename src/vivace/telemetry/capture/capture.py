@@ -76,6 +76,7 @@ class _Conversion:
         self._mentions = Mentions()
         self._records: dict[Signal, Records] = {}
         self._requests: dict[Signal, int] = {}
+        self._trace_groups = 0
 
     def read(self, capture: Path) -> None:
         """Reads the capture and writes all templates. Raises TemplateError, OSError."""
@@ -87,6 +88,8 @@ class _Conversion:
                     anonymise(piece.telemetry)
                 self._add(piece.telemetry, files)
             self._write(Signal.TRACES, self._trace_requests())
+            if self._requests.get(Signal.TRACES) != self._trace_groups:
+                self._mentions.forget()  # where the index cut requests otherwise, their IDs are others
             for signal, records in self._records.items():
                 self._write(signal, records.requests(self._settings, self._counts))
         if not self._requests:
@@ -119,6 +122,7 @@ class _Conversion:
         normaliser = Normaliser(contexts, self._mentions, self._counts, earliest)
         groups = (group for part in self._spool.parts() for group in grouped(part, contexts, self._settings))
         for number, group in enumerate(groups):
+            self._trace_groups = number + 1
             yield normaliser.request(number, group)
 
     def _write(self, signal: Signal, requests: Iterator[bytes]) -> None:

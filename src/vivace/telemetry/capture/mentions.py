@@ -32,6 +32,12 @@ class Mentions:
         for span_id in mentioned.keys() & spans:
             mentioned[span_id] = marks.span(trace_id, span_id)
 
+    def forget(self) -> None:
+        """Drops all that was learned."""
+        self._traces.clear()
+        for spans in self._spans.values():
+            spans.update(dict.fromkeys(spans, b""))
+
     def trace(self, trace_id: bytes, marks: Marks) -> bytes:
         """The new ID of a trace, by `marks` when it is not in the capture."""
         return self._traces.get(trace_id) or marks.trace(trace_id)
