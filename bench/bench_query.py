@@ -229,7 +229,6 @@ def asking(seconds: float, rate: float, backend: Backend, root: Path) -> QuerySe
         limit=20,
         click_probability=0.1,
         seed=SEED,
-        start_ns=time.time_ns(),
         duration_s=seconds,
         ledger=root / "queries.parquet",
     )
