@@ -56,6 +56,7 @@ class Backend:
         """Returns when it is ready. TargetError or ConfigurationError when it cannot be; then nothing runs."""
         self._lock = self._locked()
         try:
+            self._folder.addresses.unlink(missing_ok=True)
             self._processes = self._started()
             self._addresses = self._ready(monotonic() + timeout_s)
             write_addresses(self._addresses, self._folder.addresses)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import signal
+import socket
+import time
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.backend.serve.server import Load, Server, sent_span_ids, stored_span_ids
+
+from vivace.backend.serve.settings import ServeSettings, read_addresses
+from vivace.backend.serve.supervisor import Backend
+from vivace.errors import TargetError, VivaceError
+
+FREE = "127.0.0.1:0"
+
+
+def settings(root: Path, http: str = FREE, otlp_grpc: str = FREE, otlp_http: str = FREE) -> ServeSettings:
+    return ServeSettings(root, http, otlp_grpc, otlp_http)
+
+
+def test_a_backend_starts_serves_and_stops(tmp_path: Path) -> None:
+    backend = Backend(settings(tmp_path / "data"))
+    backend.start()
+    try:
+        assert set(backend.processes()) == {"receiver", "indexer", "querier"}
+        assert all(psutil.pid_exists(pid) for pid in backend.processes().values())
+        assert read_addresses(tmp_path / "data" / "addresses.json") == backend.addresses
+        with closing(urllib.request.urlopen(f"http://{backend.addresses.http}/ready", timeout=10)) as answer:
+            assert answer.status == 200
+        load = Load(backend.addresses.otlp_grpc, first_seed=0)
+        time.sleep(0.5)
+        load.stop()
+        assert load.acknowledged
+        assert load.unknown == []
+        wait_for_metrics(backend, sum(sent_span_ids(load.acknowledged).values()))
+    finally:
+        backend.stop()
+    assert backend.failure() is None
+    assert stored_span_ids(tmp_path / "data") == sent_span_ids(load.acknowledged)
+    assert not any(psutil.pid_exists(pid) for pid in backend.processes().values())
+
+
+def wait_for_metrics(backend: Backend, spans: int) -> None:
+    """Until the metrics of all processes agree with what was sent."""
+    deadline = time.monotonic() + 20
+    expected = {
+        f'tempo_distributor_spans_received_total{{tenant="single-tenant"}} {spans:.1f}',
+        f'tempo_receiver_accepted_spans{{receiver="otlp/grpc",transport="grpc"}} {spans:.1f}',
+        f"vivace_spans_indexed_total {spans:.1f}",
+    }
+    while not expected <= set(metrics(backend)):
+        assert time.monotonic() < deadline, metrics(backend)
+        time.sleep(0.1)
+
+
+def metrics(backend: Backend) -> list[str]:
+    with closing(urllib.request.urlopen(f"http://{backend.addresses.http}/metrics", timeout=10)) as answer:
+        text: str = answer.read().decode()
+        return text.splitlines()
+
+
+def test_a_backend_that_lost_a_process_says_so(tmp_path: Path) -> None:
+    backend = Backend(settings(tmp_path))
+    backend.start()
+    try:
+        psutil.Process(backend.processes()["indexer"]).kill()
+        deadline = time.monotonic() + 20
+        while backend.failure() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert "the indexer (process" in (backend.failure() or "")
+    finally:
+        backend.stop()
+
+
+@pytest.mark.parametrize("flag", ["http", "otlp_grpc", "otlp_http"])
+def test_a_port_in_use_is_named(tmp_path: Path, flag: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        backend = Backend(settings(tmp_path, **{flag: address}))
+        with pytest.raises(VivaceError, match=address) as error:
+            backend.start()
+    assert f"--{flag.replace('_', '-')}" in str(error.value)
+    assert all(not psutil.pid_exists(pid) for pid in backend.processes().values())
+
+
+def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
+    first = Backend(settings(tmp_path))
+    first.start()
+    try:
+        with pytest.raises(TargetError, match="another server uses this folder"):
+            Backend(settings(tmp_path)).start()
+        assert read_addresses(tmp_path / "addresses.json") == first.addresses
+    finally:
+        first.stop()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TargetError, match="file/data") as error:
+        Backend(settings(tmp_path / "file" / "data")).start()
+    assert "choose a folder" in str(error.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_stops_cleanly_when_asked_to(tmp_path: Path, number: signal.Signals) -> None:
+    server = Server(tmp_path)
+    load = Load(server.addresses.otlp_grpc, first_seed=0)
+    time.sleep(0.5)
+    assert server.stop(number) == 0
+    load.stop()
+    output = server.output()
+    assert f"OTLP over gRPC on {server.addresses.otlp_grpc}" in output
+    assert "Traceback" not in output
+    stored = stored_span_ids(tmp_path)
+    assert sent_span_ids(load.acknowledged) <= stored
+    assert stored <= sent_span_ids(load.acknowledged + load.unknown)
