@@ -64,6 +64,11 @@ def marked_words(group: npt.ArrayLike, slot: npt.ArrayLike) -> Words:
     return ((np.asarray(group, np.int64) + 1 << 32) | (np.asarray(slot, np.int64) + 1)).astype(np.uint64)
 
 
+def marked_group(words: Words) -> Numbers:
+    """The groups that `marked_words` wrote into words; of other words anything."""
+    return _unmark(words)[0]
+
+
 def assign(references: References) -> Slots:
     """Slots as the words say, or else found by comparing the words."""
     return _marked(references) or _compared(references)
