@@ -51,7 +51,7 @@ def exposition_of(settings: QuerySettings) -> Exposition | None:
     """The load's metrics, already served; None when they are to be nowhere."""
     if settings.metrics_port is None:
         return None
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     exposition = Exposition(settings.namespace, [query.name for query in settings.queries])
     exposition.serve(settings.metrics_port)
     return exposition

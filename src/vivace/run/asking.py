@@ -30,6 +30,7 @@ from vivace.query.configuration.settings import ENDLESS_S
 from vivace.query.exposition import check_port
 from vivace.query.limiter import Limiter
 from vivace.query.load import QueryLoad
+from vivace.query.oracle.check import check_load
 from vivace.query.settings import QuerySettings
 from vivace.report.live import Live, LiveState, Phase
 from vivace.report.render import render_profile
@@ -100,6 +101,7 @@ def _measured(settings: AskingSettings, folder: RunFolder, live: Live, stop: Eve
             lasted = min(monotonic() - begun, told.duration_s)
             load.stop()
             ledger = load.join()
+            check_load(told, load.answers)
     queries = read_ledger(ledger, QUERIES)
     metrics = read_metrics(folder.metrics(name))
     vus = None if isinstance(told.pace, Limiter) else told.vus_max

@@ -14,7 +14,8 @@ from vivace.pace import ConstantRate
 from vivace.profile.model import Profile
 from vivace.query.load import QueryLoad
 from vivace.query.mix import built_in_mix
-from vivace.query.settings import QuerySettings
+from vivace.query.oracle.check import check_load
+from vivace.query.settings import QuerySettings, SentTelemetry
 from vivace.run.folder import RunFolder
 from vivace.run.load import SendLoad
 from vivace.send.replay import Replay
@@ -32,6 +33,8 @@ class Stations:
     replay: Replay | None = None
     queries: QueryLoad | None = None
     probes: Probes | None = None
+    asked: QuerySettings | None = None
+    """What the queries were told."""
 
     @property
     def all(self) -> list[Replay | QueryLoad | Probes]:
@@ -45,9 +48,13 @@ class Stations:
         return sending or asking
 
     def feed(self) -> None:
-        """Hands what was acknowledged to the probes."""
-        if self.replay is not None and self.probes is not None:
-            self.probes.feed(self.replay.acknowledged())
+        """Hands what was acknowledged to the probes, and to those who ask for traces by their IDs."""
+        if self.replay is not None and (self.probes is not None or self.queries is not None):
+            acknowledged = self.replay.acknowledged()
+            if self.probes is not None:
+                self.probes.feed(acknowledged)
+            if self.queries is not None:
+                self.queries.feed(acknowledged)
 
     def end_load(self) -> None:
         """Nothing more is sent or asked; what is in flight may end."""
@@ -91,6 +98,12 @@ class Stations:
                 each.stop()
         for each in started:
             each.join()
+        self._check()
+
+    def _check(self) -> None:
+        """Compares answers with what was sent, where this run knows it."""
+        if self.replay is not None and self.queries is not None and self.asked is not None:
+            check_load(self.asked, self.queries.answers, self.replay.join())
 
 
 def open_stations(
@@ -104,7 +117,7 @@ def open_stations(
     tenant: str | None,
 ) -> Stations:
     """Sends when there is a load, asks when it is told to, reads back when it sends and can ask."""
-    replay = queries = probes = None
+    replay = queries = probes = asked = None
     if load is not None and target.otlp_endpoint is not None:
         replay = Replay(
             send_settings(
@@ -122,10 +135,14 @@ def open_stations(
                 )
             )
     if asks and target.query_url is not None:
-        queries = QueryLoad(
-            query_settings(profile, target.query_url, seed=seed, ledger=folder.queries(profile.name), tenant=tenant)
-        )
-    return Stations(replay, queries, probes)
+        sent = None
+        if replay is not None and load is not None:
+            exclusive = target.describe().get("kind") == "embedded"
+            sent = SentTelemetry(template=load.template, seed=seed, exclusive=exclusive)
+        ledger = folder.queries(profile.name)
+        asked = query_settings(profile, target.query_url, seed=seed, ledger=ledger, tenant=tenant, sent=sent)
+        queries = QueryLoad(asked)
+    return Stations(replay, queries, probes, asked)
 
 
 def send_settings(
@@ -148,7 +165,9 @@ def send_settings(
     )
 
 
-def query_settings(profile: Profile, url: str, *, seed: int, ledger: Path, tenant: str | None) -> QuerySettings:
+def query_settings(
+    profile: Profile, url: str, *, seed: int, ledger: Path, tenant: str | None, sent: SentTelemetry | None = None
+) -> QuerySettings:
     """The query load that a profile describes, with the built-in mix."""
     queries, buckets, plan = built_in_mix(profile.load.duration)
     return QuerySettings(
@@ -166,6 +185,7 @@ def query_settings(profile: Profile, url: str, *, seed: int, ledger: Path, tenan
         timeout_s=profile.query.timeout,
         tenant=tenant,
         headers=dict(profile.target.headers) if profile.target is not None else {},
+        sent=sent,
         ledger=ledger,
     )
 
