@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vivace.backend.query.tree_order import ranges
 from vivace.backend.query.value import Rows
 from vivace.backend.query.view import View
 from vivace.backend.store.tables import Tables
@@ -20,7 +21,7 @@ _MANY: Final = 8
 def pick(view: View, traces: Rows) -> Tables:
     """The tables of some traces, given by their rows in `traces`, ascending."""
     first, count = (view.index("traces", name)[traces] for name in ("first", "count"))
-    rows = _ranges(first, count)
+    rows = ranges(first, count)
     spans = _batches(view, "spans", first, count)
     resource, scope = (view.index("spans", name)[rows] for name in ("resource", "scope"))
     references = {"resources": np.unique(resource), "scopes": np.unique(scope)}
@@ -42,12 +43,6 @@ def pick(view: View, traces: Rows) -> Tables:
     )
 
 
-def _ranges(first: Rows, count: Rows) -> Rows:
-    """The numbers of all ranges, one after another."""
-    starts = np.repeat(first - (np.cumsum(count) - count), count)
-    return starts + np.arange(len(starts))
-
-
 def _position(rows: Rows, wanted: Rows) -> Rows:
     return np.searchsorted(rows, wanted)
 
@@ -56,7 +51,7 @@ def _batches(view: View, table: str, first: Rows, count: Rows) -> pa.RecordBatch
     """The rows of all ranges, which are ascending."""
     total = view.rows(table)
     if int(count.sum()) * _MANY > total or len(first) == 0:
-        return view.unit.slice(table, 0, total).take(pa.array(_ranges(first, count)))
+        return view.unit.slice(table, 0, total).take(pa.array(ranges(first, count)))
     parts = [view.unit.slice(table, start, length) for start, length in _merged(first, count)]
     return _together(parts)
 
@@ -86,7 +81,7 @@ def _children(view: View, table: str, first: Rows, count: Rows) -> tuple[Rows, p
     owner = view.index(table, "span")
     start, stop = np.searchsorted(owner, first), np.searchsorted(owner, first + count)
     some = stop > start
-    return _ranges(start, stop - start), _batches(view, table, start[some], (stop - start)[some])
+    return ranges(start, stop - start), _batches(view, table, start[some], (stop - start)[some])
 
 
 def _traces(view: View, traces: Rows, count: Rows) -> pa.RecordBatch:

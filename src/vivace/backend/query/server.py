@@ -38,6 +38,7 @@ def run(data_dir: Path, http: str, announce: Callable[[str], None] = lambda _: N
     refresher = threading.Thread(target=_refresh, args=(querier, stopped), name="refresh", daemon=True)
     refresher.start()
     querier.warm_up()
+    parse("{ }")  # loads the grammar, so that the first query need not
     announce(f"{host}:{port}")
     try:
         server.run(sockets=[listener])

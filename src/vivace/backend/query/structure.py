@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from vivace.backend.query.spansets import Spansets
-from vivace.backend.query.tree_order import ROOT, UNCONNECTED, ancestors, descendants, parents
+from vivace.backend.query.tree_order import ROOT, UNCONNECTED, ancestors, descendants, parents_in
 from vivace.backend.query.value import Mask, Rows
 from vivace.backend.query.view import View
 from vivace.errors import QueryError
@@ -94,10 +94,11 @@ def _from(side: Spansets, sources: Mask) -> Spansets:
 
 
 def _structural(operator: SpansetOperator, base: Spansets, left: Spansets, right: Spansets, view: View) -> Spansets:
-    parent = parents(view)
+    both = np.intersect1d(left.trace, right.trace)
     mine, others = right.span_rows(), left.span_rows()
     of = right.source[right.of]
     relation = _NEGATED.get(operator, _UNIONS.get(operator, operator))
+    parent = parents_in(view, both) if len(both) else None
     hit = _related(relation, others, mine, parent, view)
     if operator in _NEGATED:
         hit = ~hit
@@ -112,8 +113,10 @@ def _structural(operator: SpansetOperator, base: Spansets, left: Spansets, right
     return base.regrouped(rows[first], of[first])
 
 
-def _related(relation: SpansetOperator, left: Rows, right: Rows, parent: Rows, view: View) -> Mask:
-    """Which of the spans on the right stand in the relation to any on the left."""
+def _related(relation: SpansetOperator, left: Rows, right: Rows, parent: Rows | None, view: View) -> Mask:
+    """Which of the spans on the right stand in the relation to any on the left; without parents none does."""
+    if parent is None:
+        return np.zeros(len(right), np.bool_)
     if relation is _Operator.SIBLING:
         return _siblings(left, right, parent, view)
     chosen = np.zeros(len(parent), np.bool_)

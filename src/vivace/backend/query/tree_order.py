@@ -12,12 +12,27 @@ from vivace.backend.query.view import View
 
 ROOT: Final = -1
 UNCONNECTED: Final = -2
+_MANY: Final = 4
+"""From one in so many spans on, the parents of all are found, and kept."""
 _MIX: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 
 
 def parents(view: View) -> Rows:
     """The row of every span's parent; ROOT where it has none, UNCONNECTED where no root can be reached."""
     return view.remember("parents", lambda: _connected(_linked(view)), lambda rows: rows.nbytes)
+
+
+def parents_in(view: View, traces: Rows) -> Rows:
+    """The same as far as some traces go, which are ascending; UNCONNECTED in all others."""
+    first, count = (view.index("traces", name)[traces] for name in ("first", "count"))
+    if int(count.sum()) * _MANY > view.rows("spans"):
+        return parents(view)
+    rows = ranges(first, count)
+    linked = _linked(view, rows)
+    local = _connected(np.where(linked >= 0, np.searchsorted(rows, linked), linked))
+    found = np.full(view.rows("spans"), UNCONNECTED)
+    found[rows] = np.where(local >= 0, rows[np.maximum(local, 0)], local)
+    return found
 
 
 def children(view: View) -> Rows:
@@ -30,14 +45,18 @@ def _children(view: View) -> Rows:
     return np.bincount(linked[linked >= 0], minlength=len(linked)).astype(np.int64)
 
 
-def _linked(view: View) -> Rows:
+def _linked(view: View, only: Rows | None = None) -> Rows:
     """Parent rows by ID alone: UNCONNECTED where the trace has no span with the parent's ID.
 
     Trace and ID are mixed into one word, by which spans and wanted parents are sorted and merged. What has the same
     word is looked at one after the other, since different spans may; of spans with the same ID the first is the parent.
+    With `only` there are entries for these rows alone; they are those of whole traces.
     """
-    trace = view.numbers("spans", "trace").data.astype(np.uint64)
+    trace = view.numbers("spans", "trace").data
     identity, parent = view.words("spans", "span_id"), view.words("spans", "parent_id")
+    if only is not None:
+        trace, identity, parent = trace[only], identity[only], parent[only]
+    trace = trace.astype(np.uint64)
     rows = np.where(parent == 0, ROOT, UNCONNECTED).astype(np.int64)
     keys, wanted = identity ^ (trace * _MIX), np.flatnonzero(parent != 0)
     order = np.argsort(keys)
@@ -55,7 +74,7 @@ def _linked(view: View) -> Rows:
         better = same & ((rows[wanted] < 0) | (candidate < rows[wanted]))
         rows[wanted[better]] = candidate[better]
         place = place + 1
-    return rows
+    return rows if only is None else np.where(rows >= 0, only[np.maximum(rows, 0)], rows)
 
 
 def _connected(linked: Rows) -> Rows:
@@ -103,6 +122,12 @@ def _nested_set(view: View) -> NestedSet:
     right = np.where(connected, left + 2 * size - 1, 0)
     above = np.where(parent >= 0, left[np.maximum(parent, 0)], np.where(parent == ROOT, -1, 0))
     return NestedSet(left, right, above)
+
+
+def ranges(first: Rows, count: Rows) -> Rows:
+    """The numbers of all ranges, one after another."""
+    starts = np.repeat(first - (np.cumsum(count) - count), count)
+    return starts + np.arange(len(starts))
 
 
 def _levels(parent: Rows) -> list[Rows]:
