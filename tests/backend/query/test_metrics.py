@@ -149,6 +149,29 @@ def test_histograms_have_a_series_per_power_of_two() -> None:
     }
 
 
+def test_compare_counts_the_values_of_selected_spans_and_of_the_others() -> None:
+    one = unit(
+        request(
+            span(1, 1, at_s=1, name="a", attributes={"x": 1}),
+            span(2, 2, at_s=2, name="a", attributes={"x": 2}),
+            span(3, 3, at_s=11, name="b", attributes={"x": 1}),
+            span(4, 4, at_s=12, name="c"),
+        ),
+    )
+    found = answered("{ } | compare({ .x = 1 }, 1)", one)
+    assert found["selection/a"] == [0, 1, 0, 0]
+    assert found["baseline/a"] == [0, 1, 0, 0]
+    assert "baseline/c" not in found
+    assert found["selection_total/nil"] == [0, 1, 1, 0]
+    root = parse("{ } | compare({ .x = 1 })").root
+    assert not isinstance(root, Pipeline)
+    series = {one.labels: one.values.tolist() for one in query(root, catalogue(one).visible(), TIMES)}
+    baseline, total = (("__meta_type", ("stringValue", kind)) for kind in ("baseline", "baseline_total"))
+    assert series[baseline, ("span.x", ("intValue", "2"))] == [0, 1, 0, 0]
+    assert series[total, ("span.x", ("stringValue", "nil"))] == [0, 1, 0, 0]
+    assert series[baseline, ("resource.service.name", ("stringValue", "shop"))] == [0, 1, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("range_s", "step_s"), [(30, 0.1), (60, 1), (1200, 5), (3600, 15), (6 * 3600, 60), (24 * 3600, 300)]
 )

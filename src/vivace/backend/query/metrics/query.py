@@ -8,32 +8,22 @@ import numpy as np
 
 from vivace.backend.query.catalogue import Visible
 from vivace.backend.query.conditions import Conditions, conditions
+from vivace.backend.query.metrics.comparison import compared
+from vivace.backend.query.metrics.labels import series_label
 from vivace.backend.query.metrics.operations import Operand, operated
 from vivace.backend.query.metrics.partial import Partial, partial
 from vivace.backend.query.metrics.series import Series, united
 from vivace.backend.query.metrics.stages import staged
 from vivace.backend.query.metrics.timeline import Instant, Timeline, Times
 from vivace.backend.query.search import matched, overlaps
-from vivace.backend.query.shown import label
 from vivace.errors import QueryError
-from vivace.traceql.text import text
 from vivace.traceql.tree import (
-    Attribute,
-    Intrinsic,
-    IntrinsicField,
+    Compare,
     MetricsAggregate,
     MetricsExpression,
     MetricsPipeline,
     Static,
 )
-
-_SHORT = {
-    Intrinsic.SPAN_NAME: "name",
-    Intrinsic.SPAN_DURATION: "duration",
-    Intrinsic.TRACE_DURATION: "traceDuration",
-    Intrinsic.TRACE_ROOT_NAME: "rootName",
-    Intrinsic.TRACE_ROOT_SERVICE: "rootServiceName",
-}
 
 Check = Callable[[], None]
 
@@ -59,8 +49,8 @@ def _operand(expression: MetricsExpression, views: Sequence[Visible], times: Tim
 
 def _aggregated(expression: MetricsPipeline, views: Iterable[Visible], times: Times, check: Check) -> list[Series]:
     aggregate = expression.aggregate
-    if not isinstance(aggregate, MetricsAggregate):
-        raise QueryError("compare() is not supported")
+    if isinstance(aggregate, Compare):
+        return compared(expression, aggregate, views, times, check)
     wanted = (*aggregate.by, *([aggregate.field] if aggregate.field is not None else []))
     asked = conditions(expression.pipeline, *wanted)
     partials = []
@@ -98,10 +88,3 @@ def _counted(
         inside = buckets >= 0
         rows, buckets = rows[inside], buckets[inside]
     return partial(view, rows, buckets, aggregate, asked)
-
-
-def series_label(field: Attribute | IntrinsicField) -> str:
-    """The name of the label that a group's value has."""
-    if isinstance(field, Attribute):
-        return text(field)
-    return _SHORT.get(field.intrinsic) or label(field)
