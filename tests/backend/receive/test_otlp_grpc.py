@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -7,7 +8,7 @@ import pytest
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.backend.receive.conftest import Receiver
+from tests.backend.receive.conftest import EXPORT, Receiver
 from tests.backend.store.rebuild import sent_spans, stored_spans
 from tests.backend.store.sample import request
 
@@ -93,6 +94,28 @@ def test_a_request_that_is_too_large_is_refused(refusing: Receiver) -> None:
     with pytest.raises(grpc.RpcError) as error:
         refusing.send(bytes(MESSAGE_BYTES + 1))
     assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_request_that_is_too_large_when_decompressed_is_refused(refusing: Receiver) -> None:
+    with (
+        grpc.insecure_channel(refusing.grpc_address, compression=grpc.Compression.Gzip) as channel,
+        pytest.raises(grpc.RpcError) as error,
+    ):
+        export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXPORT)
+        export(bytes(MESSAGE_BYTES + 1), timeout=20)
+    assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_full_disk_is_no_reason_to_end(receiver: Receiver) -> None:
+    resource.prlimit(receiver.pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+    with pytest.raises(grpc.RpcError, match="the log cannot be written") as error:
+        receiver.send(request(1))
+    assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+    resource.prlimit(receiver.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    receiver.send(request(2))
+    tables = receiver.logged()
+    assert tables is not None
+    assert stored_spans(tables) == sent_spans([request(2)])
 
 
 @pytest.mark.parametrize("ahead_bytes", [0])

@@ -38,7 +38,6 @@ class ReceiverFigures:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self.ahead = Gauge("vivace_wal_ahead_bytes", "Bytes of the log that are not indexed", registry=self.registry)
 
     def acknowledged(self, transport: str, spans: int, size: int) -> None:
         """A request is on disk."""

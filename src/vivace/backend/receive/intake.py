@@ -48,8 +48,7 @@ class Intake:
     async def watch(self) -> None:
         """Keeps an eye on how far the log is ahead of the indexer, until cancelled."""
         while True:
-            self._ahead = await asyncio.to_thread(bytes_ahead, self._folder)
-            self._figures.ahead.set(self._ahead)
+            self._ahead = await asyncio.to_thread(bytes_ahead, self._folder, self._bound)
             await asyncio.sleep(WATCH_SECONDS)
 
     def _push_back(self) -> None:
@@ -57,9 +56,11 @@ class Intake:
             raise NotTaken(Cause.OVERLOADED, f"{self._ahead} bytes of the log wait to be indexed; send again later")
 
 
-def bytes_ahead(folder: DataFolder) -> int:
-    """How much of the log is not indexed."""
+def bytes_ahead(folder: DataFolder, bound: int) -> int:
+    """How much of the log is not indexed; 0 when the whole log is within the bound, which saves reading more."""
+    sizes = {number: size_of(log_file(folder.log, number)) for number in log_numbers(folder.log)}
+    if sum(sizes.values()) <= bound:
+        return 0
     position: LogPosition = read_manifest(folder.manifest).log
-    numbers = [number for number in log_numbers(folder.log) if number >= position.file]
-    sizes = {number: size_of(log_file(folder.log, number)) for number in numbers}
-    return sum(sizes.values()) - min(position.offset, sizes.get(position.file, 0))
+    rest = sum(size for number, size in sizes.items() if number >= position.file)
+    return rest - min(position.offset, sizes.get(position.file, 0))

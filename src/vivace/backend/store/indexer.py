@@ -79,6 +79,7 @@ class Indexer:
             self._reader = LogReader(self._folder.log, self._manifest.log)
             self._reported = 0
             raise
+        self._figures.ahead.set(self._reader.ahead())
         self._see_to_merges()
         return bool(records)
 

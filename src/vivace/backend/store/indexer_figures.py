@@ -31,6 +31,7 @@ class IndexerFigures:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self.ahead = Gauge("vivace_wal_ahead_bytes", "Bytes of the log that are not indexed", registry=self.registry)
         self._merges = Counter("vivace_merges", "Units made of others", ["kind", "reason"], registry=self.registry)
         self.merging = Histogram(
             "vivace_merge_duration_seconds", "Making one unit of several", buckets=SECONDS, registry=self.registry

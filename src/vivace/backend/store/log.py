@@ -169,6 +169,12 @@ class LogReader:
             taken += record.bytes
             yield record
 
+    def ahead(self) -> int:
+        """How many bytes the log has beyond the position."""
+        numbers = [number for number in log_numbers(self._folder) if number >= self.position.file]
+        rest = sum(size_of(log_file(self._folder, number)) for number in numbers)
+        return rest - min(self.position.offset, size_of(log_file(self._folder, self.position.file)))
+
     def _next(self) -> Record | None:
         while True:
             following = self._following()  # asked before reading: a file that is followed by another grows no more

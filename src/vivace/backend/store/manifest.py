@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -49,14 +50,16 @@ class Manifest:
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Replaces the manifest at once."""
-    document = {
-        "version": VERSION,
-        "wal": asdict(manifest.log),
-        "wal_in_blocks": asdict(manifest.blocks),
-        "units": [asdict(unit) for unit in manifest.units],
-    }
+    head = {"version": VERSION, "wal": asdict(manifest.log), "wal_in_blocks": asdict(manifest.blocks)}
+    units = ",\n".join(map(_unit_text, manifest.units))
     with complete(path) as temporary:
-        temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        temporary.write_text(f'{json.dumps(head)[:-1]}, "units": [\n{units}\n]}}\n', encoding="utf-8")
+
+
+@lru_cache(maxsize=1 << 16)
+def _unit_text(unit: UnitInfo) -> str:
+    """Kept, because the manifest is written several times a second and few units change."""
+    return json.dumps(asdict(unit))
 
 
 def read_manifest(path: Path) -> Manifest:
