@@ -68,7 +68,7 @@ def test_the_same_seed_makes_the_same_bytes(tmp_path: Path) -> None:
 
 def test_batches_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A template longer than a batch is one template: numbers run on, and no request is lost."""
-    monkeypatch.setattr("vivace.telemetry.generate.BATCH_SPANS", 500)
+    monkeypatch.setattr("vivace.telemetry.traces.BATCH_SPANS", 500)
     metadata = generate_traces(TraceSettings(profile="small", traces=333, traces_per_request=10), tmp_path / "shop")
     template = Template.open(tmp_path / "shop-traces.pb")
     assert template.requests.traces.tolist() == [10] * 33 + [3]

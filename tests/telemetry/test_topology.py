@@ -44,7 +44,7 @@ def test_the_shop_is_sound() -> None:
     [
         ({"calls": {"nobody": 1}}, "services.front: calls nobody, which is not described"),
         ({"topics": {"t": ["nobody"]}}, "services.front: calls nobody, which is not described"),
-        ({"ingress": 0}, "none has ingress above 0"),
+        ({"ingress": 0}, "no service has an ingress above 0"),
         ({"language": "cobol"}, "services.front.language"),
         ({"endpoints": []}, "services.front.endpoints"),
         ({"own_ms": 0}, "services.front.own_ms"),

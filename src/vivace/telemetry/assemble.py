@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from vivace.telemetry.arrays import Numbers
+from vivace.telemetry.attributes import AttributeTable, Vocabulary
 from vivace.telemetry.batch import Batch
 from vivace.telemetry.details import Details
 from vivace.telemetry.encode import encode, fixed_bytes, listed
@@ -46,7 +47,8 @@ class Placed:
 def assemble(batch: Batch, details: Details, resources: Resources, random: np.random.Generator) -> bytes:
     """The batch as TracesData."""
     placed = _place(batch)
-    spans = _spans(batch, placed, details, random)
+    draws = details.given.draws(int(batch.request[-1] - batch.request[0]) + 1, random)
+    spans = _spans(batch, placed, details.table(batch, draws, random), details.vocabulary, random)
     first = placed.order[placed.scope_first]
     service = batch.service[first]
     scope = service * SCOPES + ~OUTWARD[batch.shape[first]]
@@ -55,9 +57,12 @@ def assemble(batch: Batch, details: Details, resources: Resources, random: np.ra
         "spans": listed(np.diff(placed.scope_first, append=placed.order.size), spans),
     }
     service = service[placed.resource_first]
+    request = batch.request[first][placed.resource_first] - batch.request[0]
     instance = (random.random(service.size) * resources.instances[service]).astype(np.int64)
     resource_columns = {
-        "resource": resources.resource.take(pa.array(resources.first[service] + instance)),
+        "resource": details.given.extend(
+            resources.resource.take(pa.array(resources.first[service] + instance)), request, draws
+        ),
         "scope_spans": listed(
             np.diff(placed.resource_first, append=placed.scope_first.size), encode("ScopeSpans", scope_columns)
         ),
@@ -78,11 +83,12 @@ def _place(batch: Batch) -> Placed:
     return Placed(order, rank, scope_first, resource_first)
 
 
-def _spans(batch: Batch, placed: Placed, details: Details, random: np.random.Generator) -> pa.Array:
+def _spans(
+    batch: Batch, placed: Placed, table: AttributeTable, vocabulary: Vocabulary, random: np.random.Generator
+) -> pa.Array:
     """The encoded spans in the order of the output."""
     order = placed.order
     operation, parent, shape = batch.trees.operation[order], batch.trees.parent[order], batch.shape[order]
-    attributes = details.table(batch, random).lists(order)
     identity = _identity(batch, placed)
     names = pa.array([operation.name for operation in batch.catalogue.operations])
     flags = np.where(CALLED[shape] & (parent >= 0), REMOTE, SAMPLED)
@@ -95,11 +101,13 @@ def _spans(batch: Batch, placed: Placed, details: Details, random: np.random.Gen
         "kind": pa.array(KIND[shape]),
         "start_time_unix_nano": pa.array(batch.start[order].astype(np.uint64)),
         "end_time_unix_nano": pa.array(batch.end[order].astype(np.uint64)),
-        "attributes": attributes,
-        "events": events(batch, placed.rank, details.vocabulary, random),
-        "links": links(batch, placed.rank, identity, details.vocabulary, random),
+        "attributes": table.lists(order),
+        "events": events(batch, placed.rank, vocabulary, random),
+        "links": links(batch, placed.rank, identity, vocabulary, random),
         "status": _statuses(batch, order),
     }
+    if batch.trace_state is not None:
+        columns["trace_state"] = batch.trace_state.take(pa.array(batch.trees.trace[order]))
     return encode("Span", columns)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 
 from vivace.telemetry.arrays import Numbers
 from vivace.telemetry.catalogue import Catalogue
@@ -28,6 +29,8 @@ class Batch:
     """Which trace of its request."""
     epoch: Numbers
     """Template time at which the span's trace starts."""
+    trace_state: pa.Array | None
+    """By trace; None: there is none."""
 
     def __len__(self) -> int:
         return len(self.trees)

@@ -14,7 +14,9 @@ from vivace.telemetry.attributes import AttributeTable, Vocabulary
 from vivace.telemetry.batch import Batch
 from vivace.telemetry.business import tell_business
 from vivace.telemetry.catalogue import Catalogue
+from vivace.telemetry.draws import Draws
 from vivace.telemetry.faults import HTTP_STATUS, REFUSALS, RPC_STATUS, Fault, failed
+from vivace.telemetry.given import Given
 from vivace.telemetry.operations import Operation, Shape
 from vivace.telemetry.sdk import SDKS
 from vivace.telemetry.texts import addresses, decimal, joined
@@ -68,9 +70,10 @@ class Details:
     """By service."""
     always: npt.NDArray[np.int32]
     """By operation: attributes that never vary, -1 after the last."""
+    given: Given
 
     @classmethod
-    def of(cls, catalogue: Catalogue) -> Details:
+    def of(cls, catalogue: Catalogue, given: Given) -> Details:
         """For all operations of the catalogue."""
         vocabulary = Vocabulary()
         languages = [service.language for service in catalogue.topology.services.values()]
@@ -80,11 +83,12 @@ class Details:
         ]
         longest = max(map(len, numbers))
         always = np.array([row + [-1] * (longest - len(row)) for row in numbers], np.int32)
-        return cls(catalogue, vocabulary, languages, always)
+        return cls(catalogue, vocabulary, languages, always, given)
 
-    def table(self, batch: Batch, random: np.random.Generator) -> AttributeTable:
+    def table(self, batch: Batch, draws: Draws, random: np.random.Generator) -> AttributeTable:
         """The attributes of all spans of a batch."""
-        table = AttributeTable(self.vocabulary, self.always[batch.trees.operation])
+        replaced = self.given.attributes.span.keys()
+        table = AttributeTable(self.vocabulary, self.always[batch.trees.operation], replaced)
         draw = Draw(batch, table, random)
         self._http(draw)
         self._paths(draw)
@@ -95,6 +99,7 @@ class Details:
         self._threads(draw)
         self._errors(draw)
         tell_business(batch, table, self.vocabulary, random)
+        self.given.tell(batch, table, draws)
         return table
 
     def _http(self, draw: Draw) -> None:

@@ -1,67 +1,45 @@
-"""Writes templates: the traces of a profile as OTLP bytes, their index, and a file that describes them."""
+"""Writes templates of traces: OTLP bytes, their index, and a file that describes them."""
 
 from __future__ import annotations
 
-import os
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
 
-from vivace.errors import OutputError
-from vivace.profile.model import TraceProfile
-from vivace.telemetry.index import create_index
-from vivace.telemetry.patch import sent_request
-from vivace.telemetry.template import EPOCH_NS, Template
-from vivace.telemetry.topology import shop
+from vivace.telemetry.index import index_parts
+from vivace.telemetry.parts import Parts
+from vivace.telemetry.places import build
+from vivace.telemetry.publish import gzip_ratio, write_parts, writing
+from vivace.telemetry.settings import SPANS, TraceSettings
+from vivace.telemetry.template import Template
 from vivace.telemetry.traces import TraceSource
 
-BATCH_SPANS: Final = 65_536
-"""Spans that are made at once: many enough for NumPy, few enough for memory."""
-
-
-SOME_TIME_NS: Final = 1_800_000_000 * EPOCH_NS
-
-SPANS: Final[dict[TraceProfile, tuple[int, int]]] = {
-    "small": (8, 15),
-    "medium": (25, 40),
-    "large": (50, 80),
-    "xlarge": (100, 150),
-}
-"""Fewest and most spans of a trace."""
-
-
-class TraceSettings(BaseModel):
-    """What to generate."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    profile: TraceProfile = "medium"
-    traces: int = Field(default=2000, ge=1, le=20_000_000)
-    traces_per_request: int = Field(default=20, ge=1, le=10_000)
-    seed: int = Field(default=1, ge=0, lt=1 << 64)
+__all__ = ["SPANS", "Metadata", "TraceSettings", "generate_traces", "stream_traces", "write_traces"]
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What was generated; written beside the template as YAML."""
+    """What was generated."""
 
     template: str
     signal: str
-    profile: str
+    profile: str | None
+    """None: spans per trace were given."""
     seed: int
     traces: int
+    sampled: float | None
+    """Share of all traces that these are; None: they were not sampled."""
     spans: int
     requests: int
     bytes: int
     bytes_per_span: float
     gzip_ratio: float
     """Size of a request as sent, over its size compressed with gzip."""
+    fresh_bytes_per_span: float
+    """Of text that is new in every request."""
     sender_memory_bytes: int
     """What each sender maps: the template and its index."""
     services: list[str]
@@ -72,63 +50,65 @@ def generate_traces(settings: TraceSettings, prefix: Path) -> Metadata:
 
     Raises OutputError when the folder cannot be written.
     """
-    path = prefix.with_name(f"{prefix.name}-traces.pb")
-    topology = shop()
-    source = TraceSource(topology, settings.seed)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, _batches(source, settings))
-        template = create_index(path)
-        metadata = _describe(template, path, settings, list(topology.services))
-        text = yaml.safe_dump(asdict(metadata), sort_keys=False)
-        _write(prefix.with_name(f"{prefix.name}-metadata.yaml"), [text.encode()])
-    except OSError as error:
-        where = error.filename or path
-        raise OutputError(
-            f"{where}: cannot be written: {error.strerror or error}; choose another folder or make room"
-        ) from error
+    metadata = write_traces(settings, prefix)
+    path = prefix.with_name(f"{prefix.name}-metadata.yaml")
+    with writing(path):
+        write_parts(path, [yaml.safe_dump(asdict(metadata), sort_keys=False).encode()])
     return metadata
 
 
-def _batches(source: TraceSource, settings: TraceSettings) -> Iterator[bytes]:
-    """All requests, a batch of them at a time."""
-    spans = SPANS[settings.profile]
-    whole, rest = divmod(settings.traces, settings.traces_per_request)
-    traces = np.array([settings.traces_per_request] * whole + [rest] * (rest > 0))
-    step = max(1, BATCH_SPANS // (settings.traces_per_request * sum(spans) // 2))
-    for first in range(0, traces.size, step):
-        yield source.requests(first, traces[first : first + step], spans)
+def write_traces(settings: TraceSettings, prefix: Path, watch: Callable[[int, int], None] | None = None) -> Metadata:
+    """The same without the description. `watch` is told the traces and bytes that are made, again and again."""
+    path = prefix.with_name(f"{prefix.name}-traces.pb")
+    with writing(path):
+        parts = Parts(path.parent)
+        try:
+            write_parts(path, _indexed(settings, parts, watch))
+            template = index_parts(path, parts)
+        finally:
+            parts.close()
+    return _describe(template, path, settings)
 
 
-def _write(path: Path, parts: Iterable[bytes]) -> None:
-    """Writes a file that appears when it is complete. Raises OSError."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def stream_traces(settings: TraceSettings, endless: bool = False) -> Iterator[Template]:
+    """The same template in parts that follow each other, in memory; endless: with further traces, always new ones.
+
+    A part's requests count from 0, but its groups go on from the part before it, so that no ID comes twice.
+    """
+    first = 0
+    for data in TraceSource(settings).batches(endless):
+        part = build(np.frombuffer(data, np.uint8), "generated traces", first)
+        first += len(part)
+        yield part
 
 
-def _describe(template: Template, path: Path, settings: TraceSettings, services: list[str]) -> Metadata:
+def _indexed(settings: TraceSettings, parts: Parts, watch: Callable[[int, int], None] | None) -> Iterator[memoryview]:
+    traces = written = 0
+    for part in stream_traces(settings):
+        parts.add(part)
+        yield part.payload.data
+        traces += int(part.requests.traces.sum())
+        written += part.payload.size
+        if watch is not None:
+            watch(traces, written)
+
+
+def _describe(template: Template, path: Path, settings: TraceSettings) -> Metadata:
     spans = int(template.requests.items.sum())
-    sent = sent_request(template, settings.seed, 0, t0_ns=SOME_TIME_NS)
+    fresh = 0 if template.values is None else 8 * template.values.offset.size
     return Metadata(
         template=path.name,
         signal=template.signal.value,
-        profile=settings.profile,
+        profile=None if settings.normal else settings.profile,
         seed=settings.seed,
         traces=int(template.requests.traces.sum()),
+        sampled=settings.sampling,
         spans=spans,
         requests=len(template),
         bytes=template.payload.size,
         bytes_per_span=round(template.payload.size / spans, 1),
-        gzip_ratio=round(len(sent) / len(zlib.compress(sent)), 2),
+        gzip_ratio=round(gzip_ratio(template, settings.seed), 2),
+        fresh_bytes_per_span=round(fresh / spans, 1),
         sender_memory_bytes=template.bytes_in_memory,
-        services=services,
+        services=list(settings.graph.services),
     )

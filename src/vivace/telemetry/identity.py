@@ -15,7 +15,7 @@ from vivace.telemetry.template import Template
 
 STREAM: Final = 0x7669_7661_6365_0001
 """Second half of the generator's key: other uses of the same seed draw from other streams."""
-FRESH_STREAM: Final = 0x7669_7661_6365_0003
+FRESH_STREAM: Final = 0x7669_7661_6365_0010
 HEX: Final = np.frombuffer(b"".join(value.to_bytes(2, "little").hex().encode() for value in range(1 << 16)), np.uint32)
 """The four hexadecimal digits of every two bytes."""
 NO_WORDS: Final = np.zeros(0, np.uint64)

@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from vivace.errors import TemplateError
 from vivace.telemetry.arrays import Bytes, Numbers
 from vivace.telemetry.items import build_items
+from vivace.telemetry.parts import Parts
 from vivace.telemetry.places import build
 from vivace.telemetry.template import NO_PLACES, Requests, Signal, Template, Values
 
@@ -50,6 +51,17 @@ def create_index(path: Path) -> Template:
     """Makes the index of a template that was just written here. Raises OSError when it cannot be written."""
     template = _build(_map(path), path)
     write_index(template, path.with_suffix(".index"), _stamp(path))
+    return template
+
+
+def index_parts(path: Path, parts: Parts) -> Template:
+    """The same of a template whose parts were indexed while they were made."""
+    index = path.with_suffix(".index")
+    payload, stamp = _map(path), _stamp(path)
+    write_index(parts.whole(Signal.TRACES, payload), index, stamp)
+    template = _read(index, payload, stamp)
+    if template is None:
+        raise OSError(f"{index} changed while it was written")
     return template
 
 

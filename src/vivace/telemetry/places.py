@@ -21,21 +21,24 @@ PART_BYTES: Final = 64 << 20
 LARGEST: Final = (1 << 31) - 1
 
 
-def build(payload: Bytes, source: str) -> Template:
-    """The template in these bytes; `source` is what errors call them. Raises TemplateError."""
+def build(payload: Bytes, source: str, first: int = 0) -> Template:
+    """The template in these bytes; `source` is what errors call them. Raises TemplateError.
+
+    Part of a longer template that was made here: `first` is its first group.
+    """
     entries = scan(payload, ENTRIES, source)["entries"]
     entry_edges = np.append(0, entries.stop)
     entry_edges[-1] = payload.size
     located = Located.joined([_locate(payload, source, *part) for part in parts_of(entry_edges)])
     if not located.start.size:
         raise TemplateError(f"{source}: holds no spans; give a file with OTLP traces")
-    slots = assign(_references(payload, located, entry_edges))
+    slots = assign(_references(payload, located, entry_edges, first))
     starts = np.searchsorted(slots.group, np.arange(slots.traces.size))
     edges = np.append(entry_edges[starts], payload.size)
     if np.diff(edges).max() > LARGEST:
         raise TemplateError(f"{source}: traces that belong together fill over 2 GiB; split the file")
     found = [find(payload, *part) for part in parts_of(entry_edges)]
-    return _template(payload, located, slots, edges, values(found, edges))
+    return _template(payload, located, slots, edges, fresh=values(found, edges), first=first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def places_of(message: Message, found: Mapping[str, Found], role: Role, name: st
     return every[every >= 0]
 
 
-def _references(payload: Bytes, located: Located, entry_edges: Numbers) -> References:
+def _references(payload: Bytes, located: Located, entry_edges: Numbers, first: int) -> References:
     traces = np.concatenate([located.own_trace, located.other_trace])
     return References(
         words_at(payload, traces),
@@ -101,10 +104,13 @@ def _references(payload: Bytes, located: Located, entry_edges: Numbers) -> Refer
         words_at(payload, located.span),
         owner_of(entry_edges, located.span),
         entry_edges.size - 1,
+        first,
     )
 
 
-def _template(payload: Bytes, located: Located, slots: Slots, edges: Numbers, fresh: Values | None) -> Template:
+def _template(
+    payload: Bytes, located: Located, slots: Slots, edges: Numbers, *, fresh: Values | None, first: int
+) -> Template:
     """`edges`: the first byte of each request, and the end of the last."""
     traces = np.concatenate([located.own_trace, located.other_trace])
     id_place = np.concatenate([traces, traces + 8, located.span])
@@ -121,7 +127,7 @@ def _template(payload: Bytes, located: Located, slots: Slots, edges: Numbers, fr
         stop=edges[1:],
         items=np.diff(first_span, append=located.start.size).astype(np.int32),
         traces=slots.traces.astype(np.int32),
-        group=np.arange(slots.traces.size, dtype=np.int32),
+        group=np.arange(first, first + slots.traces.size, dtype=np.int32),
         words=slots.words.astype(np.int32),
         span_ns=(latest - earliest).astype(np.int64),
     )

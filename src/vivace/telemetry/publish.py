@@ -28,7 +28,7 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_parts(path: Path, parts: Iterable[bytes]) -> None:
+def write_parts(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """Writes a file that appears when it is complete. Raises OSError."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,8 +37,8 @@ class Resources:
     """SCOPES rows per service."""
 
 
-def resources(topology: Topology, random: np.random.Generator) -> Resources:
-    """The instances of a topology; names and places are drawn."""
+def resources(topology: Topology, without: Collection[str], random: np.random.Generator) -> Resources:
+    """The instances of a topology; names and places are drawn. They lack the attributes of some keys."""
     encoded, scopes, instances = [], [], []
     for name, service in topology.services.items():
         instances.append(service.instances)
@@ -47,7 +48,7 @@ def resources(topology: Topology, random: np.random.Generator) -> Resources:
             pod = f"{name}-{replica_set}-{_letters(random, 5)}"
             attributes = _place(topology, random) | _process(topology.name, name, service, random)
             attributes |= {"service.version": version, "k8s.pod.name": pod}
-            encoded.append(_resource(attributes))
+            encoded.append(_resource({key: value for key, value in attributes.items() if key not in without}))
         scopes += [_scope(service), InstrumentationScope(name=f"{topology.name}.{name}", version=service.versions[0])]
     counts = np.array(instances)
     return Resources(

@@ -33,6 +33,8 @@ class References:
     span: Words
     span_entry: Numbers
     entries: int
+    first: int = 0
+    """The group of the first entry, where the words say groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ def assign(references: References) -> Slots:
 
 def _marked(references: References) -> Slots | None:
     """Slots as `marked_words` wrote them; None when the words were not written by it."""
-    high, low, span = (_unmark(words) for words in (references.trace_high, references.trace_low, references.span))
+    high, low, span = (
+        _unmark(words, references.first) for words in (references.trace_high, references.trace_low, references.span)
+    )
     entry = np.concatenate([references.trace_entry, references.span_entry])
     said = np.concatenate([high[0], span[0]])
     group = np.full(references.entries, -1)
@@ -97,8 +101,9 @@ def _marked(references: References) -> Slots | None:
     return Slots(high[1], span[1], group, traces, words)
 
 
-def _unmark(words: Words) -> tuple[Numbers, Numbers]:
-    return (words >> np.uint64(32)).astype(np.int64) - 1, (words & np.uint64(0xFFFF_FFFF)).astype(np.int64) - 1
+def _unmark(words: Words, first: int = 0) -> tuple[Numbers, Numbers]:
+    """Groups, counted from the first, and slots."""
+    return (words >> np.uint64(32)).astype(np.int64) - 1 - first, (words & np.uint64(0xFFFF_FFFF)).astype(np.int64) - 1
 
 
 def _consecutive(group: Numbers) -> bool:

@@ -230,7 +230,11 @@ class Topology(Model):
         """What a service refers to that is not there."""
         service, known = self.services[name], list(self.services)
         named = [*service.calls, *(consumer for topic in service.topics.values() for consumer in topic)]
-        problems = [f"services.{name} calls {other}: {near(other, known)}" for other in named if other not in known]
+        problems = [
+            f"services.{name}: calls {other}, which is not described ({near(other, known)})"
+            for other in named
+            if other not in known
+        ]
         for callee, call in service.calls.items():
             endpoints = list(self.services[callee].endpoints) if callee in known else [call.endpoint]
             if call.endpoint is not None and call.topic is None and call.endpoint not in endpoints:
