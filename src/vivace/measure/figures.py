@@ -84,13 +84,27 @@ class QueryGroup(Part):
     """As IngestFigures.late_requests."""
     queries_per_s: float
     """Succeeded."""
+    bytes: int | None = None
+    """Of all answers, as far as they came."""
     traces: int | None = None
     """Found by those that succeeded."""
+    spans: int | None = None
+    """That came with the answers."""
+    items: int | None = None
+    """Tags, values and series in the answers."""
+    inspected_spans: int | None = None
+    """By the target's own account."""
+    empty: int | None = None
+    """Succeeded, and found nothing."""
+    retries: int | None = None
+    """Attempts before those that are counted here."""
     response_ms: Latency | None = None
     service_ms: Latency | None = None
     late_ms: Latency | None = None
     failures: Mapping[str, int] = Field(default_factory=dict)
     """Failed queries by cause: connection, timeout, status, unreadable, wrong."""
+    checks: Mapping[str, int] = Field(default_factory=dict)
+    """Answers that were compared with what was sent, by what came of it: right, wrong, unchecked."""
 
 
 class QueryFigures(QueryGroup):
@@ -99,6 +113,12 @@ class QueryFigures(QueryGroup):
     by_query: Mapping[str, QueryGroup] = Field(default_factory=dict)
     by_bucket: Mapping[str, QueryGroup] = Field(default_factory=dict)
     by_kind: Mapping[str, QueryGroup] = Field(default_factory=dict)
+    repeated: int | None = None
+    """Questions about the same closed window that were answered several times."""
+    differing: int | None = None
+    """Of these, the ones that were answered differently."""
+    differences: tuple[str, ...] = ()
+    """The first of them, in plain words."""
 
 
 class VerificationFigures(Part):

@@ -59,6 +59,24 @@ def failure_series(queries: pl.DataFrame, start_ns: int) -> pl.DataFrame:
     return _counted(failed, pl.col("failure").fill_null("unknown").alias("failure"), "queries", start_ns)
 
 
+def kind_series(queries: pl.DataFrame, start_ns: int) -> pl.DataFrame:
+    """Columns: second, kind, queries: those that were answered, by kind. Only seconds that had some."""
+    answered = queries.filter(pl.col("outcome") == "succeeded")
+    return _counted(answered, pl.col("kind"), "queries", start_ns)
+
+
+def outcome_series(queries: pl.DataFrame, start_ns: int) -> pl.DataFrame:
+    """Columns: second (of the end, or when dropped of the due time), outcome, queries. Only seconds that had some."""
+    second = ((pl.coalesce("ended_ns", "due_ns") - start_ns) // NS).alias("second")
+    return queries.group_by(second, "outcome").agg(pl.len().alias("queries")).sort(pl.all())
+
+
+def heat_series(queries: pl.DataFrame, start_ns: int) -> pl.DataFrame:
+    """Columns: second (with a fraction, of the due time), response_ms: a row for each query that ended."""
+    ended = queries.filter(pl.col("ended_ns").is_not_null())
+    return ended.select(((pl.col("due_ns") - start_ns) / NS).alias("second"), (RESPONSE / 1e6).alias("response_ms"))
+
+
 def visible_series(probes: pl.DataFrame, start_ns: int) -> pl.DataFrame:
     """Columns: second (with a fraction, of the acknowledgement), outcome, visible_ms (null when not found)."""
     return probes.select(

@@ -12,10 +12,15 @@ Point = tuple[float, float]
 
 def line_chart(figure: Figure, series: Sequence[Series], filled: bool = False) -> Html:
     """A line per series, the last on top; `filled` shades the area under the first."""
-    drawing = [_line(figure, one) for one in series]
+    drawing = line_paths(figure, series)
     if filled:
         drawing.insert(0, _area(figure, series[0]))
     return frame(figure, series, drawing, "lines")
+
+
+def line_paths(figure: Figure, series: Sequence[Series]) -> list[Html]:
+    """The lines alone, for charts that have something else besides."""
+    return [_line(figure, one) for one in series]
 
 
 def _line(figure: Figure, series: Series) -> Html:

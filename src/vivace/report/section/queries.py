@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from vivace.measure.figures import QueryFigures, QueryGroup
-from vivace.measure.series import query_series
+from vivace.measure.series import kind_series, outcome_series, query_series
+from vivace.report.chart.bars import bar_chart
+from vivace.report.chart.figure import SEVERAL, Elapsed, Figure, Series
+from vivace.report.chart.scale import linear
+from vivace.report.curves import by_kind, gathered
 from vivace.report.evidence import Evidence
 from vivace.report.markup import Child, Html, datum, element
-from vivace.report.quantity import NOTHING, digits, milliseconds, whole
+from vivace.report.quantity import NOTHING, compact, digits, milliseconds, size, whole
 from vivace.report.section.latency import latency_curve, latency_over_time
+from vivace.report.section.query_heat import query_heat
+
+CHECKS: Final = {
+    "right": "answers were compared with what was sent and are right",
+    "wrong": "are wrong",
+    "unchecked": "could not be judged",
+}
+CHANGED: Final = " of them were answered differently."
+MOST_DIFFERENCES: Final = 3
+COUNTS: Final[tuple[tuple[str, str, Callable[[float], str]], ...]] = (
+    ("Empty", "empty", whole),
+    ("Traces", "traces", compact),
+    ("Spans", "spans", compact),
+    ("Values", "items", compact),
+    ("Inspected", "inspected_spans", compact),
+    ("Bytes", "bytes", size),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +49,47 @@ def queries(evidence: Evidence) -> Html | None:
     figures = evidence.figures.query
     if figures is None:
         return None
-    charts = None
+    charts = []
     if not evidence.queries["ended_ns"].is_null().all():
         series = query_series(evidence.queries, evidence.start_ns)
         over_time = latency_over_time(evidence, evidence.queries, series)
-        charts = element("div", over_time, latency_curve(evidence.queries), class_="pair")
-    return element("section", element("h2", "Queries"), charts, _tables(figures))
+        charts = [
+            element("div", _rate(evidence), query_heat(evidence), class_="pair"),
+            element("div", over_time, latency_curve(evidence.queries), class_="pair"),
+        ]
+    return element("section", element("h2", "Queries"), _trustworthy(figures), charts, _tables(figures))
+
+
+def _rate(evidence: Evidence) -> Html:
+    """What became of queries over time; of answers by kind where there are several kinds."""
+    kinds = by_kind(evidence, kind_series(evidence.queries, evidence.start_ns), "kind", "queries")
+    title = "Answers by kind"
+    if len(kinds) < 2:
+        kinds = by_kind(evidence, outcome_series(evidence.queries, evidence.start_ns), "outcome", "queries")
+        title = "Outcomes"
+    shown = gathered(kinds, len(SEVERAL))
+    stacked = [sum(value or 0.0 for value in values) for values in zip(*shown.values(), strict=True)]
+    note = f"queries/s, {next(iter(shown))}" if len(shown) == 1 else "queries/s"
+    axis = Elapsed(evidence.step_s, evidence.points)
+    figure = Figure(title, "queries/s", axis, linear(stacked, compact), note)
+    return bar_chart(
+        figure, [Series(name, values, ink) for (name, values), ink in zip(shown.items(), SEVERAL, strict=False)]
+    )
+
+
+def _trustworthy(figures: QueryFigures) -> Html | None:
+    """What the comparison of answers with what was sent, and with each other, has given."""
+    said: list[Child] = []
+    for verdict, words in CHECKS.items():
+        if verdict in figures.checks:
+            count = figures.checks[verdict]
+            said.append([datum(f"query.checks.{verdict}", count, whole(count)), f" {words}. "])
+    if figures.repeated is not None and figures.differing is not None:
+        repeated = datum("query.repeated", figures.repeated, whole(figures.repeated))
+        differing = datum("query.differing", figures.differing, whole(figures.differing))
+        said.append([repeated, " questions about a closed window were asked again; ", differing, CHANGED])
+        said.extend(f" {difference}." for difference in figures.differences[:MOST_DIFFERENCES])
+    return element("p", said, class_="under") if said else None
 
 
 def _tables(figures: QueryFigures) -> list[Html]:
@@ -52,7 +109,7 @@ def _tables(figures: QueryFigures) -> list[Html]:
 def _table(title: str, groups: list[Group]) -> Html:
     slowest = max((group.figures.response_ms.p99 for group in groups if group.figures.response_ms), default=1.0)
     busiest = max((group.figures.queries_per_s for group in groups), default=1.0)
-    names = ("Answered", "p50", "p95", "p99", "Failed", "Traces")
+    names = ("Answered", "p50", "p95", "p99", "Service p99", "Failed", *(name for name, _, _ in COUNTS))
     head = element(
         "tr", element("th", title, scope="col"), [element("th", name, scope="col", class_="number") for name in names]
     )
@@ -69,10 +126,13 @@ def _row(group: Group, busiest: float, slowest: float) -> Html:
         shown = datum(f"{path}.response_ms.{key}", value, milliseconds(value))
         cells.append(element("td", shown, _bar(value, slowest), class_="number"))
     if figures.response_ms is None:
-        cells.append(element("td", "no answer", colspan="3", class_="number note"))
+        cells.append(element("td", "no answer", colspan="4", class_="number note"))
+    elif figures.service_ms is not None:
+        service = datum(f"{path}.service_ms.p99", figures.service_ms.p99, milliseconds(figures.service_ms.p99))
+        cells.append(element("td", service, _bar(figures.service_ms.p99, slowest), class_="number"))
     failed = datum(f"{path}.failed", figures.failed, whole(figures.failed))
     cells.append(element("td", failed, class_="number bad" if figures.failed else "number"))
-    cells.append(element("td", _traces(group), class_="number"))
+    cells.extend(element("td", _count(group, key, text), class_="number") for _, key, text in COUNTS)
     return element("tr", element("th", group.name, scope="row"), cells)
 
 
@@ -86,7 +146,7 @@ def _bar(value: float, most: float) -> Html:
     return element("span", element("i", style=f"width:{share:.1%}"), class_="track", aria_hidden="true")
 
 
-def _traces(group: Group) -> Child:
-    """How many traces were returned."""
-    traces = group.figures.traces
-    return NOTHING if traces is None else datum(f"{group.path}.traces", traces, whole(traces))
+def _count(group: Group, key: str, text: Callable[[float], str]) -> Child:
+    """One of the counts, where there is one."""
+    value: int | None = getattr(group.figures, key)
+    return NOTHING if value is None else datum(f"{group.path}.{key}", value, text(value))
