@@ -33,9 +33,9 @@ class Receiver:
     grpc_address: str
     http_address: str
 
-    def send(self, request: bytes) -> bytes:
+    def send(self, request: bytes, compression: grpc.Compression = grpc.Compression.NoCompression) -> bytes:
         options = [("grpc.max_send_message_length", -1)]
-        with grpc.insecure_channel(self.grpc_address, options=options) as channel:
+        with grpc.insecure_channel(self.grpc_address, options=options, compression=compression) as channel:
             export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXPORT)
             return export(request, timeout=20)
 

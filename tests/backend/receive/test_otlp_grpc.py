@@ -8,7 +8,7 @@ import pytest
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.backend.receive.conftest import EXPORT, Receiver
+from tests.backend.receive.conftest import Receiver
 from tests.backend.store.rebuild import sent_spans, stored_spans
 from tests.backend.store.sample import request
 
@@ -97,12 +97,8 @@ def test_a_request_that_is_too_large_is_refused(refusing: Receiver) -> None:
 
 
 def test_a_request_that_is_too_large_when_decompressed_is_refused(refusing: Receiver) -> None:
-    with (
-        grpc.insecure_channel(refusing.grpc_address, compression=grpc.Compression.Gzip) as channel,
-        pytest.raises(grpc.RpcError) as error,
-    ):
-        export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXPORT)
-        export(bytes(MESSAGE_BYTES + 1), timeout=20)
+    with pytest.raises(grpc.RpcError) as error:
+        refusing.send(bytes(MESSAGE_BYTES + 1), grpc.Compression.Gzip)
     assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
