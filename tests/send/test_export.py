@@ -18,9 +18,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from tests.send.servers import acknowledge, grpc_server, hanging_server, nobody, socket_server
 
 from vivace.send.answer import Answer, Outcome
-from vivace.send.export import GrpcExporter
+from vivace.send.export import open_exporter
+from vivace.send.exporter import Exporter
 from vivace.send.http2.frames import Code, Kind, Setting, frame, settings
 from vivace.send.request import InFlight
+from vivace.send.transport import Transport
 from vivace.telemetry.template import Signal
 
 PAYLOAD = b"payload" * 100
@@ -29,15 +31,15 @@ PAYLOAD = b"payload" * 100
 @contextmanager
 def exporter_to(
     endpoint: str, timeout_s: float = 10.0, headers: dict[str, str] | None = None, signal: Signal = Signal.TRACES
-) -> Iterator[GrpcExporter]:
-    exporter = GrpcExporter(endpoint, signal, timeout_s, headers or {})
+) -> Iterator[Exporter]:
+    exporter = open_exporter(Transport(endpoints=(endpoint,), timeout_s=timeout_s, headers=headers or {}), signal)
     try:
         yield exporter
     finally:
         exporter.close()
 
 
-def export(exporter: GrpcExporter, *payloads: bytes) -> list[Answer]:
+def export(exporter: Exporter, *payloads: bytes) -> list[Answer]:
     """Exports all at once; gives the answers in the order of the payloads."""
     for number, payload in enumerate(payloads):
         exporter.export(payload, InFlight(number, 0, 0, 0, 0))
@@ -282,9 +284,11 @@ def pump(source: socket.socket, drain: socket.socket) -> None:
 
 
 def test_a_target_that_appears_later_is_found() -> None:
-    with nobody() as endpoint, exporter_to(endpoint) as exporter:
+    with nobody() as endpoint:
+        pass
+    with exporter_to(endpoint) as exporter:
         assert export(exporter, PAYLOAD)[0].outcome is Outcome.FAILED
-        with grpc_server(acknowledge) as exporter._endpoint:
+        with grpc_server(acknowledge, endpoint):
             assert exporter.connect(5.0)
             assert export(exporter, PAYLOAD)[0].outcome is Outcome.ACKNOWLEDGED
 
@@ -296,14 +300,16 @@ def test_a_server_that_ends_in_the_middle_and_comes_back() -> None:
         return b""
 
     began = threading.Event()
-    with exporter_to("127.0.0.1:1") as exporter:
-        with grpc_server(slow) as exporter._endpoint:
+    with nobody() as endpoint:
+        pass
+    with exporter_to(endpoint) as exporter:
+        with grpc_server(slow, endpoint):
             exporter.connect(5.0)
             exporter.export(PAYLOAD, InFlight(1, 0, 0, 0, 0))
             assert exporter.wait(0.1) == []
             assert began.wait(10)
         assert [ended.answer.outcome for ended in exporter.wait(5.0)] == [Outcome.UNKNOWN]
-        with grpc_server(acknowledge, exporter._endpoint):
+        with grpc_server(acknowledge, endpoint):
             exporter.connect(5.0)
             assert export(exporter, PAYLOAD)[0].outcome is Outcome.ACKNOWLEDGED
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
+from vivace.send.call import Field
 from vivace.send.http2.frames import Code
-from vivace.send.http2.headers import Field
 from vivace.send.protocol import read_partial_success
 from vivace.send.retry import HTTP_RETRYABLE, grpc_retryable, read_retry_info
 

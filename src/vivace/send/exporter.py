@@ -26,7 +26,10 @@ class Exporter(Protocol):
         ...
 
     def connect(self, seconds: float) -> bool:
-        """Waits for a connection, so that the first request need not; False when there is none yet."""
+        """Waits for a connection to every endpoint, so that the first requests need not; False when one is missing."""
+
+    def troubles(self) -> dict[str, str]:
+        """Endpoints without a connection, and why."""
         ...
 
     def export(self, payload: bytes, request: InFlight) -> None:

@@ -1,4 +1,4 @@
-"""OTLP over gRPC as this package sees it: raw bytes under three method names, and the one answer worth reading."""
+"""OTLP as this package sees it: raw bytes under three names, and the one answer worth reading."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ METHODS: Final = {
     Signal.METRICS: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
     Signal.LOGS: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 }
+PATHS: Final = {signal: f"/v1/{signal}" for signal in Signal}
+"""Over HTTP."""
 
 UNLIMITED_MESSAGES: Final = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
 

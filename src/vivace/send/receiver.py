@@ -13,7 +13,8 @@ import numpy as np
 
 from vivace.errors import TemplateError
 from vivace.send.answer import STATUSES
-from vivace.send.http2.frames import PREFACE, FrameReader, ProtocolError
+from vivace.send.connection import ProtocolError
+from vivace.send.http2.frames import PREFACE, FrameReader
 from vivace.send.http2.server import LARGEST_FRAME, Request, ServerConnection
 from vivace.send.protocol import METHODS
 from vivace.send.shared import SharedWords, Words, words_of

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from vivace.errors import ConfigurationError
+from vivace.send.tls import Tls
+
+__all__ = ["Compression", "OtlpProtocol", "Tls", "Transport"]
 
 HEADER: Final = re.compile(r"[a-z0-9_.-]+")
 MOST_HEADERS: Final = 8192
@@ -34,29 +37,6 @@ class Compression(StrEnum):
     NONE = "none"
     GZIP = "gzip"
     ZSTD = "zstd"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
-    """Whom the target must prove to be, and how we prove who we are."""
-
-    ca_file: Path | None = None
-    """Certificates (PEM) that are trusted instead of the system's."""
-    cert_file: Path | None = None
-    """Our own certificate (PEM), for targets that ask for one."""
-    key_file: Path | None = None
-    server_name: str | None = None
-    """The name in the target's certificate, when it is not the endpoint's host."""
-
-    def problems(self) -> Iterator[str]:
-        """What is wrong with it, a line each."""
-        for name in ("ca_file", "cert_file", "key_file"):
-            path: Path | None = getattr(self, name)
-            if path is not None and not path.is_file():
-                yield f"{name}: {path} is not a file; give a PEM file that can be read"
-        if (self.cert_file is None) != (self.key_file is None):
-            missing, given = ("cert_file", "key_file") if self.cert_file is None else ("key_file", "cert_file")
-            yield f"{missing}: missing beside {given}; a client certificate needs both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

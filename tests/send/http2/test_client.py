@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivace.send.http2.client import AHEAD, Call, ClientConnection
+from vivace.send.call import Call
+from vivace.send.connection import ProtocolError
+from vivace.send.http2.client import AHEAD, ClientConnection
 from vivace.send.http2.frames import (
     DEFAULT_FRAME,
     DEFAULT_WINDOW,
@@ -18,7 +20,6 @@ from vivace.send.http2.frames import (
     Flag,
     FrameReader,
     Kind,
-    ProtocolError,
     Setting,
     frame,
     window_update,

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vivace.send.connection import ProtocolError
 from vivace.send.http2.frames import (
     PREFACE,
     Flag,
     Frame,
     FrameReader,
     Kind,
-    ProtocolError,
     Setting,
     content,
     frame,

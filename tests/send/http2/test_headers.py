@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivace.send.http2.frames import ProtocolError
+from vivace.send.connection import ProtocolError
 from vivace.send.http2.headers import HeaderReader, HeaderWriter, plain_block, read_integer, write_integer
 
 Fields = list[tuple[bytes, bytes]]

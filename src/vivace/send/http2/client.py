@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
+from vivace.send.call import Buffer, Call, Field
+from vivace.send.connection import ProtocolError
+from vivace.send.foreign import what_else
 from vivace.send.http2.frames import (
     DEFAULT_FRAME,
     DEFAULT_TABLE,
@@ -20,8 +22,8 @@ from vivace.send.http2.frames import (
     Code,
     Flag,
     Frame,
+    FrameReader,
     Kind,
-    ProtocolError,
     Setting,
     content,
     frame,
@@ -31,9 +33,7 @@ from vivace.send.http2.frames import (
     settings,
     window_update,
 )
-from vivace.send.http2.headers import Field, HeaderReader, HeaderWriter
-
-Buffer: TypeAlias = "bytes | memoryview"
+from vivace.send.http2.headers import HeaderReader, HeaderWriter
 
 AHEAD: Final = 1 << 20
 """Bytes in frames that wait for the socket, at most (and one frame)."""
@@ -41,37 +41,6 @@ LARGEST_FRAME: Final = 1 << 18
 """Larger ones are not sent, whatever the peer allows."""
 LAST_STREAM: Final = LARGEST_WINDOW - 2
 GRPC_PREFIX: Final = 5
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """One request and what has come back of it."""
-
-    payload: bytes
-    headers: tuple[Field, ...] = ()
-    body: bytes = b""
-    reset: int | None = None
-    """The peer's reason for breaking it off; Code.REFUSED_STREAM: it did not look at the request."""
-    stream: int = 0
-    """0 until it is opened."""
-    unsent: int = 0
-    window: int = 0
-    end_at: int | None = None
-    """The connection's output up to here must be written for the request to be with the peer."""
-
-    def __post_init__(self) -> None:
-        self.unsent = len(self.payload) + GRPC_PREFIX
-
-    def take(self, size: int) -> list[Buffer]:
-        """The next so many bytes of the gRPC message: uncompressed, its length, the payload."""
-        start = len(self.payload) + GRPC_PREFIX - self.unsent
-        self.unsent -= size
-        if start == 0 and self.unsent == 0:
-            return [b"\0" + WORD.pack(len(self.payload)), self.payload]
-        stop = start + size
-        prefix = (b"\0" + WORD.pack(len(self.payload)))[start:stop]
-        rest = memoryview(self.payload)[max(0, start - GRPC_PREFIX) : max(0, stop - GRPC_PREFIX)]
-        return [prefix, rest] if prefix else [rest]
 
 
 class ClientConnection:
@@ -85,6 +54,8 @@ class ClientConnection:
         self.ended: list[Call] = []
         """Calls that the peer has answered or broken off since this was last emptied."""
         self._headers = HeaderWriter(fields)
+        self._frames = FrameReader()
+        self._heard = False
         self._reader = HeaderReader()
         self._streams: dict[int, Call] = {}
         self._waiting: deque[Call] = deque()
@@ -103,8 +74,14 @@ class ClientConnection:
         self._put(settings({Setting.ENABLE_PUSH: 0, Setting.INITIAL_WINDOW_SIZE: LARGEST_WINDOW}))
         self._put(window_update(0, LARGEST_WINDOW - DEFAULT_WINDOW))
 
+    @property
+    def free(self) -> bool:
+        """Whether another call can be opened."""
+        return not self.closing
+
     def open(self, call: Call) -> None:
         """Sends the call as soon as the peer's limits allow."""
+        call.unsent = len(call.payload) + GRPC_PREFIX
         self._waiting.append(call)
 
     def unopened(self) -> list[Call]:
@@ -128,9 +105,10 @@ class ClientConnection:
         else:
             self._close(call, Code.CANCEL)
 
-    def ping(self) -> None:
+    def ping(self) -> bool:
         """Asks the peer for a sign of life."""
         self._put(frame(Kind.PING, payload=bytes(8)))
+        return True
 
     def output(self) -> list[Buffer]:
         """What is to be written next; say what was with written()."""
@@ -151,6 +129,22 @@ class ClientConnection:
         del self._out[:whole]
         if size:
             self._out[0] = memoryview(self._out[0])[size:]
+
+    def room(self) -> memoryview:
+        """Where to receive into; never empty."""
+        return self._frames.room()
+
+    def take(self, size: int) -> None:
+        """Acts on what was put into room(); ProtocolError when the connection is of no use any more."""
+        if not self._heard:
+            self._heard = True
+            first = bytes(self._frames.room()[: min(size, 9)])
+            if len(first) > 3 and first[3] != Kind.SETTINGS:
+                raise ProtocolError(what_else(first, "HTTP/2"))
+        self.received(self._frames.received(size))
+
+    def finish(self) -> None:
+        """The peer will send no more: whatever has not ended never will."""
 
     def received(self, frames: Iterable[Frame]) -> None:
         """Acts on what the peer sent; ProtocolError when the connection is of no use any more."""
@@ -286,7 +280,7 @@ class ClientConnection:
     def _send_piece(self, call: Call, size: int) -> None:
         last = size == call.unsent
         self._put(head(size, Kind.DATA, Flag.END_STREAM if last else 0, call.stream))
-        for part in call.take(size):
+        for part in _pieces(call, size):
             self._put(part)
         self._window -= size
         call.window -= size
@@ -296,3 +290,16 @@ class ClientConnection:
     def _put(self, buffer: Buffer) -> None:
         self._out.append(buffer)
         self._queued += len(buffer)
+
+
+def _pieces(call: Call, size: int) -> list[Buffer]:
+    """The next so many bytes of the gRPC message: whether it is compressed, its length, the payload."""
+    start = len(call.payload) + GRPC_PREFIX - call.unsent
+    call.unsent -= size
+    prefix = (b"\1" if call.compressed else b"\0") + WORD.pack(len(call.payload))
+    if start == 0 and call.unsent == 0:
+        return [prefix, call.payload]
+    stop = start + size
+    prefix = prefix[start:stop]
+    rest = memoryview(call.payload)[max(0, start - GRPC_PREFIX) : max(0, stop - GRPC_PREFIX)]
+    return [prefix, rest] if prefix else [rest]

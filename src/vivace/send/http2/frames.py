@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from vivace.send.connection import ProtocolError
+
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEAD: Final = struct.Struct(">BHBBI")
 SETTING: Final = struct.Struct(">HI")
@@ -57,10 +59,6 @@ class Code(IntEnum):
     PROTOCOL_ERROR = 1
     REFUSED_STREAM = 7
     CANCEL = 8
-
-
-class ProtocolError(Exception):
-    """The peer does not speak HTTP/2 as it should."""
 
 
 class Frame(NamedTuple):

@@ -4,12 +4,12 @@ over in a few bytes."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
-from vivace.send.http2.frames import DEFAULT_TABLE, ProtocolError
+from vivace.send.call import Field
+from vivace.send.connection import ProtocolError
+from vivace.send.http2.frames import DEFAULT_TABLE
 from vivace.send.http2.huffman import decode
-
-Field: TypeAlias = "tuple[bytes, bytes]"
 
 _STATIC_TEXT: Final = """:authority|:method=GET|:method=POST|:path=/|:path=/index.html|:scheme=http|:scheme=https
 :status=200|:status=204|:status=206|:status=304|:status=400|:status=404|:status=500|accept-charset

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
+from vivace.send.call import Field
+from vivace.send.connection import ProtocolError
 from vivace.send.http2.frames import (
     DEFAULT_WINDOW,
     LARGEST_WINDOW,
     Flag,
     Frame,
     Kind,
-    ProtocolError,
     Setting,
     content,
     frame,
@@ -21,7 +22,7 @@ from vivace.send.http2.frames import (
     settings,
     window_update,
 )
-from vivace.send.http2.headers import Field, HeaderReader, plain_block
+from vivace.send.http2.headers import HeaderReader, plain_block
 
 LARGEST_FRAME: Final = 1 << 18
 GRPC_PREFIX: Final = 5
