@@ -93,7 +93,7 @@ def stored(template: Template, spans: int, root: Path) -> None:
     """Blocks of a quarter million spans, and newer segments of a second each."""
     folder = fill(template, spans, root)
     for name, text in [*((one.name, one.traceql) for one in QUERIES), *SEARCHES]:
-        asked = search_parameters({"q": text})
+        asked = search_parameters({"q": text}, time.time_ns())
         cold_and_warm(folder, f"search_{name}", partial(search, asked))
     now = time.time_ns()
     for name, text in METRICS:

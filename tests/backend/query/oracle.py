@@ -174,12 +174,12 @@ class Oracle:
         """Trace ID -> spansets, each with its span IDs and what was computed of it."""
         found = {}
         for trace in nodes(data):
-            sets = self.run(self.pipeline, [(trace, {})])
+            sets = self.run(self.pipeline, [(trace, [])])
             if sets:
                 found[trace[0].span.trace_id.hex()] = sorted(
                     (
                         sorted(node.span.span_id.hex() for node in spans),
-                        sorted((name, round(float(number), 9)) for name, number in computed.items()),
+                        sorted((name, round(float(number), 9)) for name, number in computed),
                     )
                     for spans, computed in sets
                 )
@@ -195,13 +195,13 @@ class Oracle:
     def stage(self, stage: Any, sets: list[Any]) -> list[Any]:
         if isinstance(stage, Coalesce):
             merged = [node for spans, _ in sets for node in spans]
-            return [(merged, {})] if merged else []
+            return [(merged, [])] if merged else []
         made: list[Any] = []
         for spans, computed in sets:
             made += self.one(stage, spans, computed)
         return [one for one in made if one[0]]
 
-    def one(self, stage: Any, spans: list[Node], computed: dict[str, Any]) -> list[Any]:
+    def one(self, stage: Any, spans: list[Node], computed: list[tuple[str, Any]]) -> list[Any]:
         if isinstance(stage, SpansetFilter):
             return [([node for node in spans if self.selects(stage.expression, node)], computed)]
         if isinstance(stage, Pipeline):
@@ -212,12 +212,12 @@ class Oracle:
             groups: dict[str, list[Node]] = {}
             for node in spans:
                 groups.setdefault(repr(self.value(stage.expression, node)), []).append(node)
-            return [(group, {}) for group in groups.values()]
+            return [(group, computed) for group in groups.values()]
         assert isinstance(stage, ScalarFilter)
         assert isinstance(stage.left, Aggregate)
         scalar = self.aggregate(stage.left, spans)
         kept = compare(stage.operator, scalar, literal(stage.right))
-        return [(spans, {**computed, text(stage.left): scalar})] if kept else []
+        return [(spans, [*computed, (text(stage.left), scalar)])] if kept else []
 
     def aggregate(self, stage: Aggregate, spans: list[Node]) -> Any:
         if stage.expression is None:
@@ -233,7 +233,7 @@ class Oracle:
         duration = isinstance(stage.expression, IntrinsicField)
         return int(mean) if duration else mean
 
-    def operate(self, stage: SpansetOperation, spans: list[Node], computed: dict[str, Any]) -> list[Node]:
+    def operate(self, stage: SpansetOperation, spans: list[Node], computed: list[tuple[str, Any]]) -> list[Node]:
         left, right = (self.stage(side, [(spans, computed)]) for side in (stage.left, stage.right))
         lefts, rights = ([node for one, _ in side for node in one] for side in (left, right))
         operator = stage.operator

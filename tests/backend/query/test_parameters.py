@@ -28,6 +28,8 @@ NOW = 1_700_000_000 * SECOND
         ({"limit": "-1"}, 'invalid limit: strconv.ParseUint: parsing "-1"'),
         ({"limit": "262145"}, "limit 262145 exceeds max limit 262144"),
         ({"spss": "101"}, "spans per span set exceeds 100. received 101"),
+        ({"spss": "0"}, "spans per span set exceeds 100. received 0"),
+        ({"since": "x"}, "invalid since"),
         ({"spss": "x"}, 'invalid spss: strconv.ParseUint: parsing "x"'),
         ({"minDuration": "soon"}, 'invalid minDuration: time: invalid duration "soon"'),
         ({"minDuration": "2s", "maxDuration": "1s"}, "must be greater than minDuration"),
@@ -40,16 +42,20 @@ NOW = 1_700_000_000 * SECOND
 )
 def test_a_bad_search_parameter_is_refused(given: dict[str, str], message: str) -> None:
     with pytest.raises(QueryError, match=message.replace(".", r"\.")):
-        search_parameters(given)
+        search_parameters(given, NOW)
 
 
 def test_search_parameters_have_defaults() -> None:
-    parameters = search_parameters({})
+    parameters = search_parameters({}, NOW)
     assert (parameters.limit, parameters.spans, parameters.window) == (20, 3, Window())
 
 
+def test_since_looks_back_from_now() -> None:
+    assert search_parameters({"since": "5m"}, NOW).window == Window(NOW - 300 * SECOND, NOW)
+
+
 def test_tags_are_pairs_in_logfmt() -> None:
-    assert search_parameters({"tags": ' a=b  c.d="e \\"f\\" g" h='}).tags == {"a": "b", "c.d": 'e "f" g', "h": ""}
+    assert search_parameters({"tags": ' a=b  c.d="e \\"f\\" g" h='}, NOW).tags == {"a": "b", "c.d": 'e "f" g', "h": ""}
 
 
 def test_a_window_is_in_whole_seconds() -> None:

@@ -106,7 +106,9 @@ def test_roots_are_told_by_their_nested_set_parent(text_of: str) -> None:
 
 
 def test_tags_are_said_in_traceql() -> None:
-    parameters = search_parameters({"tags": 'service.name=auth http.status_code=403 name="a b"', "minDuration": "1s"})
+    parameters = search_parameters(
+        {"tags": 'service.name=auth http.status_code=403 name="a b"', "minDuration": "1s"}, NOW
+    )
     assert text(tag_pipeline(parameters)) == (
         "((({ true } && { resource.service.name =~ `(?i:.*auth.*)` }) && "
         "{ (.http.status_code =~ `(?i:.*403.*)`) || (.http.status_code = 403) }) && "

@@ -82,7 +82,7 @@ class Api:
         return Route(path, observed, methods=["GET", "POST"], name=name)
 
     async def _search(self, request: Request) -> Response:
-        parameters = search_parameters(request.query_params)
+        parameters = search_parameters(request.query_params, time.time_ns())
         return await self._json(request, lambda check: self._querier.search(parameters, check))
 
     async def _metrics_range(self, request: Request) -> Response:

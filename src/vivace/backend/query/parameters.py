@@ -49,15 +49,17 @@ class SearchParameters:
     window: Window
 
 
-def search_parameters(given: Mapping[str, str]) -> SearchParameters:
-    """The parameters of a search. QueryError when one of them is wrong."""
+def search_parameters(given: Mapping[str, str], now_ns: int) -> SearchParameters:
+    """The parameters of a search. QueryError when one of them is wrong. `since` looks back from now."""
     query, tags = given.get("q", ""), given.get("tags", "")
     if query and tags:
         raise QueryError("invalid request: can't specify tags and q in the same query")
     shortest, longest = (_duration(given, name) for name in ("minDuration", "maxDuration"))
     if longest and longest <= shortest:
         raise QueryError("invalid maxDuration: must be greater than minDuration")
-    return SearchParameters(query, _tags(tags), shortest, longest, _limit(given), _spans(given), search_window(given))
+    since = _duration(given, "since")
+    window = Window(now_ns - since, now_ns) if since else search_window(given)
+    return SearchParameters(query, _tags(tags), shortest, longest, _limit(given), _spans(given), window)
 
 
 def search_window(given: Mapping[str, str]) -> Window:
@@ -176,9 +178,9 @@ def _spans(given: Mapping[str, str]) -> int:
     if not given.get("spss"):
         return DEFAULT_SPANS
     spans = whole_number(given["spss"], "spss")
-    if spans > MAX_SPANS:
+    if not 0 < spans <= MAX_SPANS:
         raise QueryError(f"spans per span set exceeds {MAX_SPANS}. received {spans}")
-    return spans or MAX_SPANS
+    return spans
 
 
 def _duration(given: Mapping[str, str], name: str) -> int:

@@ -74,8 +74,9 @@ def _grouped(stage: GroupBy, base: Spansets, view: View, evaluation: Evaluation)
     starts = np.unique(first)
     value = Computed(text(stage), tuple(part.take(starts) for part in parts))
     source = base.of[starts]
+    computed = (*(one.take(source) for one in base.computed), value)
     return Spansets(
-        base.span_rows()[order], np.searchsorted(starts, place[order]), base.trace[source], source, (value,)
+        base.span_rows()[order], np.searchsorted(starts, place[order]), base.trace[source], source, computed
     )
 
 
@@ -93,8 +94,7 @@ def _filtered(stage: ScalarFilter, base: Spansets, view: View, evaluation: Evalu
     left, right = (_scalar(side, base, view, evaluation) for side in (stage.left, stage.right))
     base = replace(base, source=np.arange(len(base)))
     if isinstance(stage.left, Aggregate) and not isinstance(left, Static):
-        made = Computed(text(stage.left), tuple(left))
-        base = replace(base, computed=(*(one for one in base.computed if one.name != made.name), made))
+        base = replace(base, computed=(*base.computed, Computed(text(stage.left), tuple(left))))
     return base.only(compare(stage.operator, left, right, len(base)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -43,7 +44,7 @@ class Querier:
 
     def warm_up(self) -> None:
         """Loads what the first query of each kind would have to wait for: the grammar, the regular expressions."""
-        self.search(search_parameters({"q": WARM_SEARCH}), lambda: None)
+        self.search(search_parameters({"q": WARM_SEARCH}, time.time_ns()), lambda: None)
         _metrics(WARM_METRICS)
 
     def search(self, parameters: SearchParameters, check: Check) -> Json:

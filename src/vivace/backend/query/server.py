@@ -15,7 +15,6 @@ from vivace.backend.query.api import Api
 from vivace.backend.query.querier import Querier
 from vivace.backend.store.store import Store
 from vivace.errors import ConfigurationError, VivaceError
-from vivace.traceql.parser import parse
 
 RECEIVER_METRICS: Final = "receiver.prom"
 ALIVE_S: Final = 5.0
@@ -38,7 +37,6 @@ def run(data_dir: Path, http: str, announce: Callable[[str], None] = lambda _: N
     refresher = threading.Thread(target=_refresh, args=(querier, stopped), name="refresh", daemon=True)
     refresher.start()
     querier.warm_up()
-    parse("{ }")  # loads the grammar, so that the first query need not
     announce(f"{host}:{port}")
     try:
         server.run(sockets=[listener])

@@ -53,7 +53,8 @@ def partial(view: View, rows: Rows, buckets: Rows, aggregate: MetricsAggregate, 
     """The contribution of some spans, of which the bucket is known."""
     evaluation = Evaluation(asked)
     frame = Frame(view, "spans", rows)
-    values, durations = _values(aggregate.field, evaluation, frame)
+    numbers = NUMBERS - {Type.FLOAT} if aggregate.function in HISTOGRAMS else NUMBERS
+    values, durations = _values(aggregate.field, evaluation, frame, numbers)
     if aggregate.field is not None:
         known = np.flatnonzero(~np.isnan(values))
         frame, buckets, values = Frame(view, "spans", rows[known]), buckets[known], values[known]
@@ -80,13 +81,15 @@ def _figures(function: str, cell: Rows, values: Floats, cells: int) -> dict[str,
     return {"count": count}
 
 
-def _values(field: Attribute | IntrinsicField | None, evaluation: Evaluation, frame: Frame) -> tuple[Floats, bool]:
+def _values(
+    field: Attribute | IntrinsicField | None, evaluation: Evaluation, frame: Frame, numbers: frozenset[Type]
+) -> tuple[Floats, bool]:
     """The numbers of a field, not-a-number where it has none, and whether they are durations in nanoseconds."""
     values = np.full(len(frame), np.nan)
     durations = False
     if field is not None:
         for part in columns(evaluation.value(field, frame), len(frame)):
-            if isinstance(part, Column) and part.type in NUMBERS:
+            if isinstance(part, Column) and part.type in numbers:
                 values[part.known] = part.data[part.known]
                 durations = durations or part.type is Type.DURATION
     return values, durations
@@ -124,7 +127,7 @@ def label_value(label: Label) -> Json:
 
 
 def _exponents(values: Floats) -> tuple[Rows, Rows]:
-    """The places of whole numbers from 2 on, and the exponent of the least power of two that is not below each."""
-    whole = np.flatnonzero((values >= 2) & (values == np.floor(values)))
+    """The places of numbers from 2 on, and the exponent of the least power of two that is not below each."""
+    whole = np.flatnonzero(values >= 2)
     mantissa, exponent = np.frexp(values[whole])
     return whole, np.where(mantissa == 0.5, exponent - 1, exponent).astype(np.int64)

@@ -67,7 +67,7 @@ def _partial(
     """A unit's contribution; by whole steps it is the same for every window, so it is kept."""
     if isinstance(times, Instant):
         return _counted(visible, expression, aggregate, asked, times)
-    hidden = None if visible.hidden is None else hash(visible.hidden.tobytes())
+    hidden = None if visible.hidden is None else visible.hidden.tobytes()
     return visible.view.remember(
         ("partial", expression.pipeline, aggregate, times.step_ns, hidden),
         lambda: _counted(visible, expression, aggregate, asked, Timeline(times.step_ns, 0, 0)),
