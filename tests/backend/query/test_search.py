@@ -45,6 +45,13 @@ def test_a_trace_over_several_units_is_one_trace() -> None:
     assert span_ids(found("{ } | count() = 2", first, second)) == [1, 2]
 
 
+def test_a_span_that_ends_before_it_starts_does_not_shorten_its_trace() -> None:
+    (trace,) = found("{ }", unit(request(span(1, 1, at_s=5, for_s=-2))))
+    assert "durationMs" not in trace
+    (trace,) = found("{ traceDuration = 3s }", unit(request(span(1, 1, at_s=2, for_s=1), span(1, 2, at_s=5, for_s=-1))))
+    assert trace["durationMs"] == 3000
+
+
 def test_matched_counts_all_spans_though_few_are_shown() -> None:
     one = unit(request(*(span(1, number, at_s=number) for number in range(1, 9))))
     (trace,) = found("{ }", one, spans=2)

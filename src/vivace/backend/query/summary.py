@@ -39,7 +39,8 @@ def _summary(view: View) -> Summary:
     start = view.numbers("spans", "start").data.astype(np.int64, copy=False)
     if not len(first):
         return Summary(first, first, first)
-    end = np.maximum.reduceat(start + view.numbers("spans", "duration").data.astype(np.int64, copy=False), first)
+    duration = np.maximum(view.numbers("spans", "duration").data.astype(np.int64, copy=False), 0)
+    end = np.maximum.reduceat(start + duration, first)
     return Summary(np.minimum.reduceat(start, first), end, _roots(view, start))
 
 
