@@ -234,10 +234,12 @@ def test_logs_never_refer_to_other_spans_than_they_did(tmp_path: Path) -> None:
     capture.write_bytes(b"".join(struct.pack(">I", len(message)) + message for message in messages))
     report = imported(capture, tmp_path, CaptureSettings(traces_per_request=6))
     found = by_name(replayed(report))
-    names = {each.span.span_id: name for name, each in found.items()}
+    names = {name: text for text, each in found.items() for name in (each.span.trace_id, each.span.span_id)}
     sent = list(log_records(sent_logs(report)))
     assert len(sent) == 20
-    assert all(names.get(record.span_id, record.body.string_value) == record.body.string_value for record in sent)
+    for record in sent:
+        own = record.body.string_value
+        assert {names.get(record.trace_id, own), names.get(record.span_id, own)} == {own}
 
 
 def test_ids_of_logs_that_are_no_ids_are_cleared(tmp_path: Path) -> None:

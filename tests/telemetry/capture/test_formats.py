@@ -130,6 +130,20 @@ def test_jaeger_json_is_translated() -> None:
     assert not follower.span.links
 
 
+def test_what_a_jaeger_span_is_a_child_of_is_its_parent_rather_than_what_it_follows(tmp_path: Path) -> None:
+    document = json.loads((CAPTURES / "jaeger.json").read_text())
+    _, child, follower = document["data"][0]["spans"]
+    child["references"].insert(
+        0, {"refType": "FOLLOWS_FROM", "traceID": child["traceID"], "spanID": follower["spanID"]}
+    )
+    capture = tmp_path / "capture"
+    capture.write_text(json.dumps(document))
+    found = {each.span.name: each.span for each in spans_in(capture)}
+    assert found["reserve"].parent_span_id == found["GET /concerts"].span_id
+    assert found["reserve"].links[0].span_id == found["audit"].span_id
+    assert len(found["reserve"].links) == 2
+
+
 def test_a_process_of_jaeger_is_a_resource() -> None:
     entries = as_otlp("jaeger.json").resource_spans
     assert [values(entry.resource.attributes) for entry in entries] == [
