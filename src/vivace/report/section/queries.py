@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from vivace.measure.figures import QueryFigures, QueryGroup
 from vivace.measure.series import kind_series, outcome_series, query_series
@@ -25,7 +25,9 @@ CHECKS: Final = {
 }
 CHANGED: Final = " of them were answered differently."
 MOST_DIFFERENCES: Final = 3
-COUNTS: Final[tuple[tuple[str, str, Callable[[float], str]], ...]] = (
+CountColumn: TypeAlias = "tuple[str, str, Callable[[float], str]]"
+"""Its title, its name in the figures, and how it is written."""
+COUNTS: Final[tuple[CountColumn, ...]] = (
     ("Empty", "empty", whole),
     ("Traces", "traces", compact),
     ("Spans", "spans", compact),
@@ -109,16 +111,17 @@ def _tables(figures: QueryFigures) -> list[Html]:
 def _table(title: str, groups: list[Group]) -> Html:
     slowest = max((group.figures.response_ms.p99 for group in groups if group.figures.response_ms), default=1.0)
     busiest = max((group.figures.queries_per_s for group in groups), default=1.0)
-    names = ("Answered", "p50", "p95", "p99", "Service p99", "Failed", *(name for name, _, _ in COUNTS))
+    counts = [one for one in COUNTS if any(getattr(group.figures, one[1]) is not None for group in groups)]
+    names = ("Answered", "p50", "p95", "p99", "Service p99", "Failed", *(name for name, _, _ in counts))
     head = element(
         "tr", element("th", title, scope="col"), [element("th", name, scope="col", class_="number") for name in names]
     )
-    body = [_row(group, busiest, slowest) for group in groups]
+    body = [_row(group, counts, busiest, slowest) for group in groups]
     table = element("table", element("thead", head), element("tbody", body))
     return element("div", element("div", table, class_="scroll"), class_="card")
 
 
-def _row(group: Group, busiest: float, slowest: float) -> Html:
+def _row(group: Group, counts: Sequence[CountColumn], busiest: float, slowest: float) -> Html:
     figures, path = group.figures, group.path
     rate = datum(f"{path}.queries_per_s", figures.queries_per_s, f"{digits(figures.queries_per_s)}\u00a0/s")
     cells: list[Child] = [element("td", rate, _bar(figures.queries_per_s, busiest), class_="number")]
@@ -132,7 +135,7 @@ def _row(group: Group, busiest: float, slowest: float) -> Html:
         cells.append(element("td", service, _bar(figures.service_ms.p99, slowest), class_="number"))
     failed = datum(f"{path}.failed", figures.failed, whole(figures.failed))
     cells.append(element("td", failed, class_="number bad" if figures.failed else "number"))
-    cells.extend(element("td", _count(group, key, text), class_="number") for _, key, text in COUNTS)
+    cells.extend(element("td", _count(group, key, text), class_="number") for _, key, text in counts)
     return element("tr", element("th", group.name, scope="row"), cells)
 
 
