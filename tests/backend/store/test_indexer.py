@@ -211,6 +211,22 @@ def test_replaced_blocks_stay_for_a_while(data: Data, monkeypatch: pytest.Monkey
     indexer.close()
 
 
+def test_blocks_that_cannot_be_merged_stay_apart(data: Data) -> None:
+    indexer = data.indexer(Sizes(block_age_s=0, small_units=3))
+    for number in range(4):
+        data.arrive()
+        until(lambda: not indexer.step() and data.kinds()[UnitKind.SEGMENT] == 0)
+        if number == 0:
+            (damaged,) = read_manifest(data.folder.manifest).units
+            path = data.folder.block(damaged.id) / "spans.parquet"
+            path.write_bytes(bytes(path.stat().st_size))
+    until(lambda: not indexer.step() and bool(data.reports))
+    (report,) = data.reports
+    assert "stay apart" in report
+    assert data.kinds() == {UnitKind.BLOCK: 4}
+    indexer.close()
+
+
 def test_a_full_disk_holds_up_the_indexer_until_there_is_room(tmp_path: Path) -> None:
     script = "import pathlib, sys; from tests.backend.store.test_indexer import fill; fill(pathlib.Path(sys.argv[1]))"
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)

@@ -53,4 +53,4 @@ def test_small_blocks_become_one_that_is_not_too_large() -> None:
     assert [one.id for one in merge.units] == ["b0", "b2", "b3"]
     merge = planned(*blocks(*[49] * 8))
     assert merge is not None
-    assert sum(one.spans for one in merge.units) == 4 * 49
+    assert sum(one.spans for one in merge.units) == 2 * 49

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from time import monotonic, time_ns
 from typing import Final
 
 from vivace.backend.store.batch import concatenate
-from vivace.backend.store.block import BlockSource, write_block
 from vivace.backend.store.decode import ATTRIBUTE_COLUMNS, arrange
 from vivace.backend.store.folder import DataFolder, sync
 from vivace.backend.store.indexer_figures import IndexerFigures
 from vivace.backend.store.log import LogReader, Record, log_file, log_numbers
 from vivace.backend.store.manifest import Manifest, write_manifest
 from vivace.backend.store.merge import merge
-from vivace.backend.store.plan import DEFAULT_SIZES, Merge, Sizes, next_merge
+from vivace.backend.store.merger import Merged, Merger, Unmergeable, remove_unit, write_unit
+from vivace.backend.store.plan import DEFAULT_SIZES, Sizes, next_merge
 from vivace.backend.store.recovery import recover
-from vivace.backend.store.segment import read_segment, write_segment
 from vivace.backend.store.tables import Tables
-from vivace.backend.store.unit import UnitInfo, UnitKind, unit_info
+from vivace.backend.store.unit import UnitInfo, UnitKind
 
 STEP_BYTES: Final = 32 << 20
 """So much of the log goes into one segment at most."""
+HELD_BYTES: Final = 1 << 30
+"""With so much in segments no more is read before a block is cut of them: a column's strings must stay below 2 GiB."""
 LINGER_SECONDS: Final = 60.0
 """A block that was replaced stays for queries that have begun to read it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Merged:
-    job: Merge
-    unit: UnitInfo
+CLOSE_SECONDS: Final = 10.0
+"""So long an end may be put off to publish what has arrived; the log keeps the rest."""
 
 
 class Indexer:
-    """Owns the manifest and all units of a data folder. Merges run in a thread of their own."""
+    """Owns the manifest and all units of a data folder."""
 
     def __init__(
         self,
@@ -60,9 +53,9 @@ class Indexer:
         self._reader = LogReader(folder.log, self._manifest.log)
         self._reported = 0
         self._oldest = monotonic()
-        self._merging: Future[_Merged] | None = None
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="merge")
-        self._lingering: list[tuple[float, Path]] = []
+        self._merger = Merger(folder, attribute_columns)
+        self._apart: set[str] = set()
+        self._lingering: list[tuple[float, UnitInfo]] = []
         self._figures.units(self._manifest)
 
     def step(self) -> bool:
@@ -71,7 +64,7 @@ class Indexer:
         Raises OSError when the disk is full, for instance; then nothing has changed, and the next step tries again.
         """
         try:
-            records = list(self._reader.records(STEP_BYTES))
+            records = list(self._reader.records(STEP_BYTES)) if self._segment_bytes() < HELD_BYTES else []
             self._report_damages()
             if records:
                 self._publish(records)
@@ -84,94 +77,94 @@ class Indexer:
         return bool(records)
 
     def close(self) -> None:
-        """Publishes all that has arrived, and waits for a merge that runs."""
-        while self.step():
-            pass
-        if self._merging is not None:
-            self._finish(self._merging.result())
-        self._worker.shutdown()
+        """Publishes what has arrived, and waits for a merge that runs."""
+        deadline = monotonic() + CLOSE_SECONDS
+        try:
+            while self.step() and monotonic() < deadline:
+                pass
+            self._take_merged(wait=True)
+        finally:
+            self._merger.close()
+
+    def _segments(self) -> list[UnitInfo]:
+        return [unit for unit in self._manifest.units if unit.kind is UnitKind.SEGMENT]
+
+    def _segment_bytes(self) -> int:
+        return sum(unit.bytes for unit in self._segments())
 
     def _publish(self, records: Sequence[Record]) -> None:
         tables = self._arranged(records)
         if tables is not None:
-            unit = self._write_segment(tables)
-            if not any(one.kind is UnitKind.SEGMENT for one in self._manifest.units):
+            unit = write_unit(self._folder, UnitKind.SEGMENT, tables)
+            if not self._segments():
                 self._oldest = monotonic()
-            self._install(self._manifest.published(unit, self._reader.position))
+            self._install(self._manifest.published(unit, self._reader.position), unit)
         self._figures.published(records, time_ns())
 
     def _arranged(self, records: Sequence[Record]) -> Tables | None:
-        """Tables of all records. One that cannot be decoded, which the receiver should have refused, is set aside."""
+        """Tables of all records. One that cannot be decoded, which the receiver should have refused, is left out."""
         try:
             return arrange(concatenate([record.batch for record in records]), self._attribute_columns)
         except ValueError as error:
             if len(records) == 1:
                 self._report(
-                    f"{records[0].after}: the record that ends here cannot be decoded: {error}; it is left out"
+                    f"{records[0].after}: the record that ends here cannot be decoded, and is left out: {error}"
                 )
                 self._figures.undecodable.inc(records[0].batch.spans)
                 return None
         parts = [tables for record in records if (tables := self._arranged([record])) is not None]
         return merge(parts, self._attribute_columns) if parts else None
 
-    def _write_segment(self, tables: Tables) -> UnitInfo:
-        identity = uuid.uuid4().hex
-        size = write_segment(tables, self._folder.segment(identity))
-        return unit_info(identity, UnitKind.SEGMENT, tables, size)
-
-    def _install(self, manifest: Manifest) -> None:
-        write_manifest(manifest, self._folder.manifest)
+    def _install(self, manifest: Manifest, new: UnitInfo) -> None:
+        try:
+            write_manifest(manifest, self._folder.manifest)
+        except OSError:
+            remove_unit(self._folder, new)
+            raise
         self._manifest = manifest
         self._figures.units(manifest)
 
     def _see_to_merges(self) -> None:
-        if self._merging is not None and self._merging.done():
-            merging, self._merging = self._merging, None
-            self._finish(merging.result())
-        if self._merging is None:
-            segments = any(unit.kind is UnitKind.SEGMENT for unit in self._manifest.units)
-            job = next_merge(self._manifest, monotonic() - self._oldest if segments else 0.0, self._sizes)
-            if job is not None:
-                self._merging = self._worker.submit(self._merge, job)
-        self._remove_lingering()
+        self._take_merged()
+        if self._merger.idle:
+            considered = replace(
+                self._manifest, units=tuple(unit for unit in self._manifest.units if unit.id not in self._apart)
+            )
+            age = monotonic() - self._oldest if self._segments() else 0.0
+            if job := next_merge(considered, age, self._sizes):
+                self._merger.start(job)
+        while self._lingering and self._lingering[0][0] <= monotonic():
+            remove_unit(self._folder, self._lingering.pop(0)[1])
 
-    def _merge(self, job: Merge) -> _Merged:
-        """Runs in the thread for merges; reads units that nobody else removes, and writes one that nobody knows yet."""
-        with self._figures.merging.time():
-            tables = merge([self._read(unit) for unit in job.units], self._attribute_columns)
-            if job.kind is UnitKind.SEGMENT:
-                return _Merged(job, self._write_segment(tables))
-            identity = uuid.uuid4().hex
-            size = write_block(tables, self._folder.block(identity))
-            return _Merged(job, unit_info(identity, UnitKind.BLOCK, tables, size))
+    def _take_merged(self, wait: bool = False) -> None:
+        try:
+            merged = self._merger.take(wait)
+        except Unmergeable as error:
+            if any(unit.kind is UnitKind.SEGMENT for unit in error.job.units):
+                raise  # segments are kept small enough; that they are not is a defect
+            self._report(str(error))
+            self._apart |= {unit.id for unit in error.job.units}
+            return
+        if merged is not None:
+            self._replace(merged)
 
-    def _read(self, unit: UnitInfo) -> Tables:
-        if unit.kind is UnitKind.SEGMENT:
-            return read_segment(self._folder.segment(unit.id))
-        return BlockSource(self._folder.block(unit.id)).tables()
-
-    def _finish(self, merged: _Merged) -> None:
+    def _replace(self, merged: Merged) -> None:
         """Puts the new unit in the place of the old ones; then those, and what the log need no longer keep, can go."""
         job = merged.job
         manifest = self._manifest.replaced({unit.id for unit in job.units}, (merged.unit,))
-        self._install(manifest if job.log is None else replace(manifest, blocks=job.log))
-        if job.log is not None:
-            self._oldest = monotonic()
+        self._install(manifest if job.log is None else replace(manifest, blocks=job.log), merged.unit)
         self._figures.merged(job)
         for unit in job.units:
             if unit.kind is UnitKind.SEGMENT:
-                self._folder.segment(unit.id).unlink()
+                remove_unit(self._folder, unit)  # whoever reads it has it mapped
             else:
-                self._lingering.append((monotonic() + LINGER_SECONDS, self._folder.block(unit.id)))
+                self._lingering.append((monotonic() + LINGER_SECONDS, unit))
         if job.log is not None:
+            self._oldest = monotonic()
             sync(self._folder.root)
             for number in log_numbers(self._folder.log):
                 if number < job.log.file:
                     log_file(self._folder.log, number).unlink()
-
-    def _remove_lingering(self) -> None:
-        while self._lingering and self._lingering[0][0] <= monotonic():
-            shutil.rmtree(self._lingering.pop(0)[1])
 
     def _report_damages(self) -> None:
         for damage in self._reader.damages[self._reported :]:

@@ -33,9 +33,6 @@ class IndexerFigures:
         )
         self.ahead = Gauge("vivace_wal_ahead_bytes", "Bytes of the log that are not indexed", registry=self.registry)
         self._merges = Counter("vivace_merges", "Units made of others", ["kind", "reason"], registry=self.registry)
-        self.merging = Histogram(
-            "vivace_merge_duration_seconds", "Making one unit of several", buckets=SECONDS, registry=self.registry
-        )
         self.damaged = Counter("vivace_wal_damaged_bytes", "Bytes of the log without a record", registry=self.registry)
         self.undecodable = Counter("vivace_spans_undecodable", "Spans that were left out", registry=self.registry)
 

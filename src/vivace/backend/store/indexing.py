@@ -34,7 +34,7 @@ def run(data_dir: Path, announce: Callable[[], None], report: Callable[[str], No
         due = monotonic() + PERIOD_SECONDS
         steady.step()
         stopped.wait(max(0.0, due - monotonic()))
-    indexer.close()
+    steady.close()
     file.stop()
 
 
@@ -48,11 +48,18 @@ class _Steady:
 
     def step(self) -> None:
         """One step of the indexer."""
+        self._try(self._indexer.step)
+
+    def close(self) -> None:
+        """Ends the indexer."""
+        self._try(self._indexer.close)
+
+    def _try(self, act: Callable[[], object]) -> None:
         try:
-            self._indexer.step()
+            act()
         except OSError as error:
             if not self._failing:
-                self._report(f"nothing new becomes visible: {error}; free some space, nothing acknowledged is lost")
+                self._report(f"nothing new becomes visible: {error}; make room, nothing acknowledged is lost")
             self._failing = True
             return
         if self._failing:

@@ -62,10 +62,10 @@ def _cut_reason(segments: Sequence[UnitInfo], oldest_s: float, sizes: Sizes) -> 
 
 
 def _together(blocks: Sequence[UnitInfo], sizes: Sizes) -> tuple[UnitInfo, ...]:
-    """The first blocks that together are no larger than two full ones."""
+    """The first blocks that together are no larger than a full one; two in any case."""
     chosen: list[UnitInfo] = []
     for block in blocks:
-        if len(chosen) >= 2 and sum(unit.spans for unit in chosen) + block.spans > 2 * sizes.block_spans:
+        if len(chosen) >= 2 and sum(unit.spans for unit in chosen) + block.spans > sizes.block_spans:
             break
         chosen.append(block)
     return tuple(chosen)
