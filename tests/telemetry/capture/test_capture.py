@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections import Counter
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from tests.telemetry.capture.sample import (
     values,
 )
 
-from vivace.errors import ConfigurationError, OutputError
+from vivace.errors import ConfigurationError, OutputError, TemplateError
 from vivace.telemetry.capture.capture import CaptureReport
 from vivace.telemetry.capture.formats import Format
 from vivace.telemetry.capture.settings import CaptureSettings
@@ -240,6 +241,24 @@ def test_logs_never_refer_to_other_spans_than_they_did(tmp_path: Path) -> None:
     for record in sent:
         own = record.body.string_value
         assert {names.get(record.trace_id, own), names.get(record.span_id, own)} == {own}
+
+
+def test_metrics_without_data_are_left_out(tmp_path: Path) -> None:
+    document = json.loads((CAPTURES / "otlp.jsonl").read_text().splitlines()[3])
+    metrics = document["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+    metrics.insert(0, {"name": "empty", "sum": {"dataPoints": []}})
+    capture = tmp_path / "metrics.json"
+    capture.write_text(json.dumps(document))
+    report = imported(capture, tmp_path)
+    sent = MetricsData.FromString(report.templates[Signal.METRICS].read_bytes())
+    assert [metric.name for metric in sent.resource_metrics[0].scope_metrics[0].metrics] == [
+        "acme.seats.held",
+        "http.server.request.duration",
+    ]
+    del metrics[1:]
+    capture.write_text(json.dumps(document))
+    with pytest.raises(TemplateError, match="holds no telemetry"):
+        imported(capture, tmp_path)
 
 
 def test_ids_of_logs_that_are_no_ids_are_cleared(tmp_path: Path) -> None:

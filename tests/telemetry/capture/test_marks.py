@@ -12,7 +12,7 @@ def slots(marked: bytes, group: int) -> list[int]:
     """The slots that an ID says, after a check of its group."""
     words = np.frombuffer(marked, "<u8").astype(np.int64)
     assert (words >> 32).tolist() == [group + 1] * words.size
-    return ((words & 0xFFFF_FFFF) - 1).tolist()
+    return [int(word & 0xFFFF_FFFF) - 1 for word in words]
 
 
 def test_each_id_has_slots_of_its_own() -> None:

@@ -60,12 +60,7 @@ class Records:
         for entry, scope, items in _parts(message):
             context = self._contexts.scope(self._contexts.resource(entry), scope)
             for item in items:
-                data = item.SerializeToString()
-                self._file.write(RECORD.pack(context, len(data)))
-                self._file.write(data)
-                for moment in moments(item):
-                    self._mentions.note(*moment.reference())
-                    self._earliest = min([self._earliest, *moment.times()])
+                self._add(context, item)
 
     def requests(self, settings: CaptureSettings, counts: Counts) -> Iterator[bytes]:
         """The template's requests; to be asked for once, when the mentions have been learned."""
@@ -82,6 +77,17 @@ class Records:
     def close(self) -> None:
         """Closes the file in which items wait."""
         self._file.close()
+
+    def _add(self, context: int, item: Item) -> None:
+        found = list(moments(item))
+        if not found:
+            return  # a metric without data, which says nothing
+        data = item.SerializeToString()
+        self._file.write(RECORD.pack(context, len(data)))
+        self._file.write(data)
+        for moment in found:
+            self._mentions.note(*moment.reference())
+            self._earliest = min([self._earliest, *moment.times()])
 
     def _groups(self, settings: CaptureSettings) -> Iterator[list[Waiting]]:
         """Items by request."""
