@@ -25,6 +25,12 @@ def query(
     output: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("results"),
     generate_dashboard: Annotated[bool, typer.Option(help="Write the HTML dashboard.")] = True,
     check: Annotated[bool, typer.Option("--check", help="Check the file and end.")] = False,
+    record: Annotated[
+        Path | None, typer.Option(help="Write CONFIG from an access log, instead of asking.", rich_help_panel="Record")
+    ] = None,
+    factor: Annotated[
+        float, typer.Option(help="How much quicker what was recorded is asked.", rich_help_panel="Record")
+    ] = 1.0,
 ) -> None:
     """Asks a tracing backend as its users do, checks what comes back, and reports.
 
@@ -32,6 +38,9 @@ def query(
     """
     import os
 
+    if record is not None:
+        typer.echo(recorded(record, config, endpoint or "http://127.0.0.1:3200", factor))
+        return
     from vivace.query.configuration.settings import Choices, configuration_path, read_configuration, settings_of
     from vivace.run.asking import AskingSettings, ask
 
@@ -56,6 +65,22 @@ def query(
         dashboard=generate_dashboard,
     )
     raise typer.Exit(ask(asking))
+
+
+def recorded(log: Path, plan: Path | None, endpoint: str, factor: float) -> str:
+    """Writes the plan of an access log, and says what became of it."""
+    from vivace.errors import ConfigurationError
+    from vivace.query.configuration.settings import read_configuration
+    from vivace.query.record.plan_file import record
+
+    if not 0 < factor < float("inf"):
+        raise ConfigurationError(f"--factor: {factor} is not above zero; give 1 for the recorded pace")
+    path = plan or Path(f"{log.stem}.yaml")
+    made = record(log, path, endpoint, factor)
+    read_configuration(path)
+    passed = f"; {made.unusable} with TraceQL that is not valid passed over" if made.unusable else ""
+    left_out = f"; the last {made.left_out} left out: the file is full" if made.left_out else ""
+    return f"{path}: {made.queries} queries of {made.lines} lines, over {made.seconds:.1f} s{passed}{left_out}"
 
 
 def read_duration(text: str) -> float:

@@ -103,7 +103,7 @@ class Book:
                 "digest": found.digest,
             }
             if self._keeper is not None:
-                self._keeper.keep(asked.number, asked.step, asked.kind, found, answer.ended_ns)
+                self._keeper.keep(asked.number, asked.step, asked.kind, found)
         self._write(values)
         if self._exposition is not None:
             bucket = asked.question.bucket

@@ -6,7 +6,7 @@ import asyncio
 from random import Random
 from typing import Final
 
-from vivace.query.limiter import Limiter, TokenBucket
+from vivace.query.limiter import Limiter
 from vivace.query.open_model import Follow
 from vivace.query.plan import Plan
 from vivace.query.watch import Watch
@@ -42,9 +42,9 @@ class ClosedModel:
         limiter, turn = self._limiter, 0
         if not await self._watch.pause(self._start_ns + delay_ns):
             return
-        bucket = TokenBucket(limiter.per_worker_qps, limiter.burst, self._clock.now_ns())
+        bucket = limiter.bucket()
         while True:
-            due_ns = bucket.take(self._clock.now_ns())
+            due_ns = bucket.take(1, self._clock.now_ns())
             if due_ns >= self._end_ns or not await self._watch.pause(due_ns):
                 return
             number = turn * limiter.workers + worker

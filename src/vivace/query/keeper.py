@@ -9,7 +9,6 @@ import polars as pl
 from vivace.ledger import LedgerWriter
 from vivace.query.answer import Found
 from vivace.query.kind import Kind
-from vivace.query.limiter import TokenBucket
 
 ANSWERS: Final = pl.Schema(
     [
@@ -24,16 +23,17 @@ KEPT: Final = frozenset({Kind.SEARCH, Kind.STREAMING_SEARCH, Kind.FETCH, Kind.TR
 
 
 class Keeper:
-    """Of all answers so many a second, the first that come."""
+    """Of the answers between two calls of save() so many, the first that come."""
 
-    def __init__(self, writer: LedgerWriter, per_second: float, now_ns: int) -> None:
+    def __init__(self, writer: LedgerWriter, most: int) -> None:
         self._writer = writer
-        self._tokens = TokenBucket(per_second, max(1, int(per_second)), now_ns)
+        self._most = self._left = most
 
-    def keep(self, number: int, step: int, kind: Kind, found: Found, now_ns: int) -> None:
+    def keep(self, number: int, step: int, kind: Kind, found: Found) -> None:
         """Keeps an answer, unless there were too many of late."""
-        if kind not in KEPT or not self._tokens.try_take(now_ns):
+        if kind not in KEPT or not self._left:
             return
+        self._left -= 1
         seen = found.seen
         self._writer.append(
             [
@@ -47,4 +47,5 @@ class Keeper:
 
     def save(self) -> None:
         """Hands what is kept to the operating system."""
+        self._left = self._most
         self._writer.flush()

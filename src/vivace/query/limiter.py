@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 
+from vivace.pace import TokenBucket
+
 
 @dataclass(frozen=True, slots=True)
 class Limiter:
@@ -26,6 +28,10 @@ class Limiter:
         """Tokens that a bucket holds at most."""
         return max(1, int(self.per_worker_qps * self.burst_multiplier))
 
+    def bucket(self) -> TokenBucket:
+        """Of one worker; full."""
+        return TokenBucket(self.per_worker_qps, self.burst / self.per_worker_qps)
+
     def position(self, worker: int, turn: int, plan_length: int) -> int:
         """Where in the plan a worker's n-th turn (from 0) is: workers begin at even distances from each other."""
         return (worker * plan_length // self.workers + turn) % plan_length
@@ -38,32 +44,3 @@ class Limiter:
                 yield f"{name}: {value} is not above zero; give a number that is"
         if self.workers < 1:
             yield f"total concurrency: {self.workers} workers; give at least 1"
-
-
-class TokenBucket:
-    """Full at first. Each token taken may have to be waited for, in turn, as golang.org/x/time/rate has it."""
-
-    def __init__(self, per_second: float, burst: int, now_ns: int) -> None:
-        self._per_ns = per_second / 1e9
-        self._burst = float(burst)
-        self._tokens = float(burst)
-        self._last_ns = now_ns
-
-    def take(self, now_ns: int) -> int:
-        """Takes a token, and gives the moment from which it is there: now, or later."""
-        self._fill(now_ns)
-        self._tokens -= 1.0
-        return now_ns if self._tokens >= 0 else now_ns + round(-self._tokens / self._per_ns)
-
-    def try_take(self, now_ns: int) -> bool:
-        """Takes a token if one is there."""
-        self._fill(now_ns)
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
-
-    def _fill(self, now_ns: int) -> None:
-        elapsed_ns = max(0, now_ns - self._last_ns)
-        self._tokens = min(self._burst, self._tokens + elapsed_ns * self._per_ns)
-        self._last_ns = max(now_ns, self._last_ns)

@@ -22,7 +22,7 @@ from vivace.query.open_model import OpenModel
 from vivace.query.plan import Plan
 from vivace.query.settings import QuerySettings
 from vivace.query.user import Users
-from vivace.query.watch import Watch
+from vivace.query.watch import TICK_NS, Watch
 from vivace.send.clock import Clock
 from vivace.send.shared import SharedWords, words_of
 from vivace.send.vus import VirtualUsers
@@ -38,7 +38,7 @@ def work(settings: QuerySettings, anchor_ns: int, shared: SharedWords, part: Pat
             keeper = None
             if settings.sent is not None:
                 writer = stack.enter_context(LedgerWriter(answers, ANSWERS))
-                keeper = Keeper(writer, settings.answers_per_s, clock.now_ns())
+                keeper = Keeper(writer, max(1, round(settings.answers_per_s * TICK_NS / 1e9)))
             exposition = exposition_of(settings)
             asyncio.run(_work(settings, clock, board, Book(board, ledger, clock, keeper, exposition)))
     except* OSError as errors:

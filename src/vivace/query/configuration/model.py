@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from vivace.errors import QueryError
+from vivace.pace.wording import EXAMPLE, parse_stage
 from vivace.profile.model import Duration, Name
 from vivace.profile.objective import DEFAULT_OBJECTIVES, Objectives
 from vivace.profile.refusal import refusal, shown
@@ -101,6 +102,8 @@ class QueryModel(Configuration):
     click_probability: Probability = 0.5
     model: Literal["closed", "open"] = "closed"
     """closed: each worker is held back by a limiter of its own. open: queries are due at the rate, whatever happens."""
+    schedule: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Of an open model, stage by stage, such as "ramp 10/s -> 100/s for 1m"; before the target QPS."""
     repeat_probability: Probability = 0.0
     retries: Annotated[int, Field(ge=0, le=100)] = 0
     timeout: Duration = 10.0
@@ -112,6 +115,16 @@ class QueryModel(Configuration):
     """For how long the target has had telemetry when the load starts."""
     replay_factor: Annotated[float, Field(gt=0)] = 1.0
     """How much quicker a recorded plan is asked than it was recorded."""
+
+    @field_validator("schedule")
+    @classmethod
+    def _stages(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for number, text in enumerate(value or (), 1):
+            try:
+                parse_stage(text)
+            except ValueError as error:
+                raise refusal(f"stage {number} {error}", f'write it like "{EXAMPLE}"') from error
+        return value
 
 
 class TimeBucketModel(Configuration):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vivace.pace import ConstantRate, Schedule
+from vivace.pace import ConstantRate, Schedule, Stages, parse_stages
 from vivace.profile.document import Document, read_document
 from vivace.profile.validation import validate
 from vivace.query.bucket import TimeBucket
@@ -64,6 +64,8 @@ def settings_of(configuration: QueryConfiguration, choices: Choices, ledger: Pat
         TimeBucket(bucket.name, bucket.age_start, bucket.age_end, bucket.weight)
         for bucket in configuration.time_buckets
     )
+    pace = _pace(configuration)
+    lasts_s = pace.duration_s if isinstance(pace, Stages) else ENDLESS_S
     port = configuration.metrics.port if choices.metrics_port is None else choices.metrics_port
     return QuerySettings(
         base_url=choices.endpoint or configuration.tempo.query_endpoint,
@@ -77,7 +79,7 @@ def settings_of(configuration: QueryConfiguration, choices: Choices, ledger: Pat
         journeys=tuple(_journeys(configuration)),
         buckets=buckets,
         plan=_plan(configuration, buckets),
-        pace=_pace(configuration),
+        pace=pace,
         vus_min=1,
         vus_max=query.total_concurrency,
         limit=query.limit,
@@ -85,7 +87,7 @@ def settings_of(configuration: QueryConfiguration, choices: Choices, ledger: Pat
         repeat_probability=query.repeat_probability,
         retries=query.retries,
         seed=query.seed if choices.seed is None else choices.seed,
-        duration_s=choices.duration_s or query.duration or ENDLESS_S,
+        duration_s=choices.duration_s or query.duration or lasts_s,
         elapsed_s=query.data_age,
         timeout_s=query.timeout,
         largest_answer=query.largest_answer,
@@ -128,6 +130,8 @@ def _pace(configuration: QueryConfiguration) -> Schedule | Limiter:
     times = [entry.at for entry in configuration.execution_plan or () if entry.at is not None]
     if times:
         return Recorded(tuple(times), query.replay_factor)
+    if query.schedule is not None:
+        return parse_stages(query.schedule)
     if query.model == "open":
         return ConstantRate(query.target_qps * query.qps_multiplier)
     return Limiter(query.target_qps, query.total_concurrency, query.burst_multiplier, query.qps_multiplier)

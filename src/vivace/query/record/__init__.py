@@ -1,0 +1,1 @@
+"""Access logs -> plans: what users really asked, over which windows, and when."""
