@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from vivace.telemetry.index import index_parts
-from vivace.telemetry.parts import Parts
 from vivace.telemetry.places import build
-from vivace.telemetry.publish import gzip_ratio, write_parts, writing
+from vivace.telemetry.publish import gzip_ratio, write_parts, write_template, writing
 from vivace.telemetry.settings import SPANS, TraceSettings
-from vivace.telemetry.template import Template
+from vivace.telemetry.template import Signal, Template
 from vivace.telemetry.traces import TraceSource
 
 __all__ = ["SPANS", "Metadata", "TraceSettings", "generate_traces", "stream_traces", "write_traces"]
@@ -60,13 +58,7 @@ def generate_traces(settings: TraceSettings, prefix: Path) -> Metadata:
 def write_traces(settings: TraceSettings, prefix: Path, watch: Callable[[int, int], None] | None = None) -> Metadata:
     """The same without the description. `watch` is told the traces and bytes that are made, again and again."""
     path = prefix.with_name(f"{prefix.name}-traces.pb")
-    with writing(path):
-        parts = Parts(path.parent)
-        try:
-            write_parts(path, _indexed(settings, parts, watch))
-            template = index_parts(path, parts)
-        finally:
-            parts.close()
+    template = write_template(path, _watched(stream_traces(settings), watch), Signal.TRACES)
     return _describe(template, path, settings)
 
 
@@ -82,11 +74,10 @@ def stream_traces(settings: TraceSettings, endless: bool = False) -> Iterator[Te
         yield part
 
 
-def _indexed(settings: TraceSettings, parts: Parts, watch: Callable[[int, int], None] | None) -> Iterator[memoryview]:
+def _watched(parts: Iterable[Template], watch: Callable[[int, int], None] | None) -> Iterator[Template]:
     traces = written = 0
-    for part in stream_traces(settings):
-        parts.add(part)
-        yield part.payload.data
+    for part in parts:
+        yield part
         traces += int(part.requests.traces.sum())
         written += part.payload.size
         if watch is not None:

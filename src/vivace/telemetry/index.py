@@ -17,6 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from vivace.errors import TemplateError
 from vivace.telemetry.arrays import Bytes, Numbers
+from vivace.telemetry.compressed import SUFFIX, is_compressed, unpacked
 from vivace.telemetry.items import build_items
 from vivace.telemetry.parts import Parts
 from vivace.telemetry.places import build
@@ -54,20 +55,26 @@ def create_index(path: Path) -> Template:
     return template
 
 
-def index_parts(path: Path, parts: Parts) -> Template:
+def index_parts(path: Path, parts: Parts, signal: Signal = Signal.TRACES) -> Template:
     """The same of a template whose parts were indexed while they were made."""
     index = path.with_suffix(".index")
     payload, stamp = _map(path), _stamp(path)
-    write_index(parts.whole(Signal.TRACES, payload), index, stamp)
+    write_index(parts.whole(signal, payload), index, stamp)
     template = _read(index, payload, stamp)
     if template is None:
         raise OSError(f"{index} changed while it was written")
     return template
 
 
+def copy_index(template: Template, path: Path) -> None:
+    """Writes the index of a template for another file with the same bytes. Raises OSError."""
+    write_index(template, path.with_suffix(".index"), _stamp(path))
+
+
 def _build(payload: Bytes, path: Path) -> Template:
     """Of the signal that the file's name ends with, or else of the first that its bytes can be."""
-    named = [signal for signal in Signal if path.stem == signal or path.stem.endswith(f"-{signal}")]
+    stem = path.name.removesuffix(SUFFIX).removesuffix(".pb")
+    named = [signal for signal in Signal if stem == signal or stem.endswith(f"-{signal}")]
     if named:
         return _built(payload, path, named[0])
     refusals = []
@@ -87,6 +94,8 @@ def _map(path: Path) -> Bytes:
     try:
         if path.stat().st_size == 0:
             raise TemplateError(f"{path}: holds nothing: the file is empty; generate it again")
+        if is_compressed(path):
+            return unpacked(path)
         return np.asarray(np.memmap(path, np.uint8, "r"))
     except OSError as error:
         raise TemplateError(f"{path}: cannot be read: {error.strerror}; generate it with 'vivace generate'") from error

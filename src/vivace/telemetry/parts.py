@@ -56,20 +56,24 @@ class Parts:
 
     def whole(self, signal: Signal, payload: Bytes) -> Template:
         """The template of all parts, over their bytes; its long columns are mapped. Raises OSError."""
-        bounds = {name: self._bounds(name) for name in (*BOUNDS, "values.bounds")}
         values = None
         if self._fresh:
             offset, slot = (self._mapped(f"values.{name}") for name in FRESH)
-            values = Values(offset, slot, bounds["values.bounds"], self._joined("values.words"))
+            values = Values(offset, slot, self._bounds("values.bounds"), self._joined("values.words"))
         return Template(
             signal=signal,
             payload=payload,
             requests=Requests(**{field.name: self._joined(f"requests.{field.name}") for field in fields(Requests)}),
+            id_offset=self._mapped("id_offset"),
+            id_slot=self._mapped("id_slot"),
+            id_bounds=self._bounds("id_bounds"),
             groups=self._joined("groups"),
             group_words=self._joined("group_words"),
+            group_bounds=self._bounds("group_bounds"),
+            time_offset=self._mapped("time_offset"),
+            time_value=self._mapped("time_value"),
+            time_bounds=self._bounds("time_bounds"),
             values=values,
-            **{name: bounds[name] for name in BOUNDS},
-            **{name: self._mapped(name) for name in LONG},
         )
 
     def close(self) -> None:
@@ -86,6 +90,8 @@ class Parts:
     def _mapped(self, name: str) -> npt.NDArray[Any]:
         file = self._files[name]
         file.flush()
+        if not file.tell():
+            return np.zeros(0, self._types[name])  # nothing can be mapped
         return np.asarray(np.memmap(file, self._types[name], "r"))
 
     def _append(self, name: str, column: npt.NDArray[np.generic]) -> None:

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vivace.errors import OutputError
+from vivace.telemetry.index import index_parts
+from vivace.telemetry.parts import Parts
 from vivace.telemetry.patch import sent_request
-from vivace.telemetry.template import EPOCH_NS, Template
+from vivace.telemetry.template import EPOCH_NS, Signal, Template
 
 SOME_TIME_NS = 1_800_000_000 * EPOCH_NS
 
@@ -41,6 +43,23 @@ def write_parts(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_template(path: Path, templates: Iterable[Template], signal: Signal) -> Template:
+    """Writes a template that is made part by part, and its index. Raises OutputError."""
+    with writing(path):
+        parts = Parts(path.parent)
+        try:
+            write_parts(path, _gathered(templates, parts))
+            return index_parts(path, parts, signal)
+        finally:
+            parts.close()
+
+
+def _gathered(templates: Iterable[Template], parts: Parts) -> Iterator[memoryview]:
+    for template in templates:
+        parts.add(template)
+        yield template.payload.data
 
 
 def gzip_ratio(template: Template, seed: int) -> float:

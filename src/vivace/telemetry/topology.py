@@ -9,7 +9,16 @@ from importlib import resources
 from math import log
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from vivace.profile.document import parse_document
 from vivace.profile.model import Duration
@@ -77,8 +86,8 @@ class Latency(Model):
 
     @field_validator("p99")
     @classmethod
-    def _at_least_p50(cls, value: float, info: object) -> float:
-        median = getattr(info, "data", {}).get("p50")
+    def _at_least_p50(cls, value: float, info: ValidationInfo) -> float:
+        median = info.data.get("p50")
         if median is not None and value < median:
             raise refusal("is shorter than p50", "raise p99 or lower p50", related=["p50"])
         return value
