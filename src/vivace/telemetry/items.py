@@ -6,7 +6,7 @@ one resource sent) as fit into REQUEST_ITEMS. IDs refer to traces: see `Template
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from vivace.errors import TemplateError
 from vivace.telemetry.arrays import Bytes, Numbers
-from vivace.telemetry.places import LARGEST, owner_of, parts_of, places_of, words_at
+from vivace.telemetry.places import LARGEST, PART_BYTES, owner_of, parts_of, places_of, words_at
 from vivace.telemetry.slots import Mentions, MentionSlots, assign_mentions
 from vivace.telemetry.template import EPOCH_NS, Requests, Signal, Template
 from vivace.telemetry.wire import ENTRIES, LOGS, METRIC, METRICS, Found, Message, Role, scan
@@ -23,6 +23,7 @@ from vivace.telemetry.wire import ENTRIES, LOGS, METRIC, METRICS, Found, Message
 REQUEST_ITEMS: Final = 1000
 """Data points or log records in a request, at most; but an entry that holds more is a request of its own."""
 TABLES: Final[Mapping[Signal, Message]] = {Signal.METRICS: METRICS, Signal.LOGS: LOGS}
+ENTRY: Final[Mapping[Signal, str]] = {Signal.METRICS: "resource_metrics", Signal.LOGS: "resource_logs"}
 NOUNS: Final[Mapping[Signal, str]] = {Signal.METRICS: "data points", Signal.LOGS: "log records"}
 KINDS: Final = tuple(METRIC.messages())
 """Of data that a metric can have."""
@@ -30,14 +31,12 @@ KINDS: Final = tuple(METRIC.messages())
 
 def build_items(payload: Bytes, source: str, signal: Signal) -> Template:
     """The template of metrics or logs in these bytes; `source` is what errors call them. Raises TemplateError."""
-    entries = scan(payload, ENTRIES, source)["entries"]
-    entry_edges = np.append(0, entries.stop)
+    located = Located.joined([_locate(payload, source, signal, *part) for part in _parts(payload, source)])
+    entry_edges = np.append(0, located.entry_stop)
     entry_edges[-1] = payload.size
-    parts = parts_of(entry_edges) if entries.stop.size else [(0, 0)]
-    located = Located.joined([_locate(payload, source, signal, *part) for part in parts])
     if not located.item.size:
         raise TemplateError(f"{source}: holds no {NOUNS[signal]}; give a file with OTLP {signal}")
-    items = np.bincount(owner_of(entry_edges, located.item), minlength=entries.stop.size)
+    items = np.bincount(owner_of(entry_edges, located.item), minlength=located.entry_stop.size)
     edges = np.append(entry_edges[_starts(items)], payload.size)
     if np.diff(edges).max() > LARGEST:
         raise TemplateError(f"{source}: what one resource sent fills over 2 GiB; split the file")
@@ -53,6 +52,8 @@ class Located:
     trace: Numbers
     span: Numbers
     time: Numbers
+    entry_stop: Numbers
+    """Where top-level entries end."""
 
     @classmethod
     def joined(cls, parts: list[Located]) -> Located:
@@ -74,7 +75,17 @@ def _locate(payload: Bytes, source: str, signal: Signal, start: int, stop: int) 
         trace[(words_at(payload, trace) | words_at(payload, trace + 8)) != 0],
         span[words_at(payload, span) != 0],
         time[words_at(payload, time) != 0],
+        found[ENTRY[signal]].stop,
     )
+
+
+def _parts(payload: Bytes, source: str) -> Iterable[tuple[int, int]]:
+    """Runs of whole entries, few enough at a time to stay in memory."""
+    if payload.size <= PART_BYTES:
+        return [(0, payload.size)]
+    edges = np.append(0, scan(payload, ENTRIES, source)["entries"].stop)
+    edges[-1] = payload.size
+    return parts_of(edges)
 
 
 def _check_kinds(found: Mapping[str, Found], source: str) -> None:

@@ -13,8 +13,7 @@ import pyarrow as pa
 
 from vivace.errors import ConfigurationError
 from vivace.telemetry.correlation import TracePool
-from vivace.telemetry.index import create_index
-from vivace.telemetry.items import REQUEST_ITEMS
+from vivace.telemetry.items import REQUEST_ITEMS, build_items
 from vivace.telemetry.metrics.assemble import Descriptions, Placed, assemble
 from vivace.telemetry.metrics.catalogue import available, conventional, definitions
 from vivace.telemetry.metrics.exemplars import ExemplarSource
@@ -22,8 +21,8 @@ from vivace.telemetry.metrics.inventory import Inventory, uptimes
 from vivace.telemetry.metrics.points import Measured, PointSource
 from vivace.telemetry.metrics.series import Dimensions, series_counts, series_of
 from vivace.telemetry.metrics.settings import MetricsSettings
-from vivace.telemetry.publish import gzip_ratio, write_parts, writing
-from vivace.telemetry.template import EPOCH_NS, Template
+from vivace.telemetry.publish import gzip_ratio, write_template
+from vivace.telemetry.template import EPOCH_NS, Signal, Template
 from vivace.telemetry.topology import shop
 
 BATCH_REQUESTS: Final = 50
@@ -92,10 +91,10 @@ class MetricSource:
         self._exemplars = ExemplarSource(traces, settings.exemplars)
         self.requests = -(-len(self.series) // REQUEST_ITEMS)
 
-    def batches(self) -> Iterator[bytes]:
-        """All requests as MetricsData, a batch of them at a time."""
+    def templates(self) -> Iterator[Template]:
+        """The template in parts that follow each other, in memory."""
         for first in range(0, self.requests, BATCH_REQUESTS):
-            yield self._batch(first)
+            yield build_items(np.frombuffer(self._batch(first), np.uint8), "generated metrics", Signal.METRICS)
 
     def _batch(self, first: int) -> bytes:
         random = self._random(first + 1)
@@ -130,9 +129,7 @@ def generate_metrics(
     path = prefix.with_name(f"{prefix.name}-metrics.pb")
     pool = TracePool(Template.open(traces), str(traces)) if traces is not None else None
     source = MetricSource(settings, services or tuple(shop().services), pool)
-    with writing(path):
-        write_parts(path, source.batches())
-        template = create_index(path)
+    template = write_template(path, source.templates(), Signal.METRICS)
     return _describe(source, template, path, traces)
 
 
