@@ -226,6 +226,8 @@ OTLP_PATH = "resourceSpans[0].scopeSpans[0].spans[0]"
         ("name", ["GET"], f"{OTLP_PATH}.name: an array where a text is expected"),
         ("name", "\ud800", f"{OTLP_PATH}.name: a text with half a surrogate pair"),
         ("startTimeUnixNano", "noon", f'{OTLP_PATH}.startTimeUnixNano: "noon" where a whole number from 0'),
+        ("startTimeUnixNano", "9" * 5000, f"{OTLP_PATH}.startTimeUnixNano: "),
+        ("startTimeUnixNano", "²", f"{OTLP_PATH}.startTimeUnixNano: "),
         ("startTimeUnixNano", -1, f"{OTLP_PATH}.startTimeUnixNano: -1 where a whole number from 0"),
         ("startTimeUnixNano", 0.5, f"{OTLP_PATH}.startTimeUnixNano: 0.5 where a whole number from 0"),
         ("startTimeUnixNano", True, f"{OTLP_PATH}.startTimeUnixNano: true where a whole number from 0"),

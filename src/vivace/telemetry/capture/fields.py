@@ -21,6 +21,9 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return self._values.get(name) is not None
 
+    def __getitem__(self, name: str) -> object:
+        return self._values[name]
+
     def __iter__(self) -> Iterator[str]:
         return (name for name, value in self._values.items() if value is not None)
 

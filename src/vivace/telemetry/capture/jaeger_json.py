@@ -140,7 +140,16 @@ def _event(log: Fields) -> Arguments:
 
 
 def _tag(tag: Fields) -> tuple[str, Value]:
-    """Key and typed value; a type that is not given is that of the value."""
+    """Key and typed value, at once where the tag is as usual; most of what is in a capture are tags."""
+    try:
+        field, convert = VALUES[tag["type"]]  # type: ignore[index]
+        return text(tag["key"]), (field, convert(tag["value"]))
+    except (KeyError, TypeError, Malformed):
+        return _unusual_tag(tag)
+
+
+def _unusual_tag(tag: Fields) -> tuple[str, Value]:
+    """The same, with all that may be wrong told; a type that is not given is that of the value."""
     kind = tag.optional("type", text, "").lower() or tag.required("value", _kind)
     if kind not in VALUES:
         raise Malformed(f"{shown(kind)} is not one of {', '.join(VALUES)}").within("type")
