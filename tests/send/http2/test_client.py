@@ -26,7 +26,9 @@ from vivace.send.http2.frames import (
 )
 from vivace.send.http2.frames import settings as settings_frame
 from vivace.send.http2.headers import HeaderReader, plain_block
-from vivace.send.http2.server import ServerConnection
+from vivace.send.sink.grpc_server import ServerConnection
+from vivace.send.sink.messages import success_message
+from vivace.send.sink.request import Reply
 
 FIELDS = [(b":method", b"POST"), (b":path", b"/service/Method"), (b"x", b"y")]
 OK = plain_block([(b":status", b"200"), (b"grpc-status", b"0")])
@@ -153,9 +155,10 @@ def test_payloads_arrive_as_they_are_in_any_pieces() -> None:
         server.received(reader.received(len(data)))
     assert bytes(server.requests[0].body) == payload
     assert server.requests[0].path == "/service/Method"
-    server.succeed(server.requests[0], b"answer")
+    reply = Reply(words="answer", rejected=1)
+    server.reply(server.requests[0], reply)
     feed(connection, b"".join(server.output))
-    assert connection.ended[0].body == b"\0\0\0\0\x06answer"
+    assert connection.ended[0].body[5:] == success_message(reply) != b""
 
 
 def test_windows_that_shrink_are_made_up_for_before_more_is_sent() -> None:
