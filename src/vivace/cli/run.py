@@ -33,7 +33,7 @@ class TargetKind(StrEnum):
 
 def run(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Names or files; all when none.")
+        list[str] | None, typer.Argument(metavar="PROFILE", help="Names or files; all when none.")
     ] = None,
     profiles: Annotated[str | None, typer.Option(help="The same, separated by commas.")] = None,
     profiles_dir: Annotated[Path | None, typer.Option(help="A folder with profiles besides the built-in ones.")] = None,
