@@ -200,6 +200,14 @@ def test_failed_spans_log_errors(generated: Generated) -> None:
     assert worse > 2 * np.mean([one.record.severity_text in {"WARN", "ERROR"} for one in told])
 
 
+def test_every_service_logs_at_every_level(generated: Generated) -> None:
+    levels = Counter((one.resource["service.name"], one.record.severity_text) for one in generated.of("application"))
+    services = Counter(one.resource["service.name"] for one in generated.of("application"))
+    for service, count in services.items():
+        if count > 80:
+            assert 0.08 < levels[service, "DEBUG"] / count < 0.36
+
+
 def test_records_are_written_while_their_spans_last(generated: Generated) -> None:
     by_id = {span.span.span_id: span.span for span in seen(generated.traces.payload.tobytes())}
     for one in generated.records:

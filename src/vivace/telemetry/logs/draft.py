@@ -97,7 +97,9 @@ def draft(
     severity[access] = _of_status(pool.status[span[access]])
     severity[application] = _severities(settings.types.application.severities.shares, application.size, random)
     told = pool.rows(np.arange(len(spans)), relative[application], random)
-    span[application] = _failures_to_errors(told, spans.failed[told], severity[application], relative[application])
+    span[application] = _failures_to_errors(
+        told, spans.failed[told] + random.random(told.size) / 2, severity[application], relative[application]
+    )
     severity[system] = _severities(settings.types.system.severities.shares, system.size, random)
     time = _times(spans, span, types == LogType.ACCESS, random)
     return Draft(
@@ -126,10 +128,12 @@ def _of_status(status: Numbers) -> npt.NDArray[np.int8]:
     return np.select([status >= 500, status >= 400], [Severity.ERROR, Severity.WARN], Severity.INFO).astype(np.int8)
 
 
-def _failures_to_errors(span: Numbers, failed: Flags, severity: npt.NDArray[np.int8], request: Numbers) -> Numbers:
-    """In each request, gives the spans that failed to its worst records."""
+def _failures_to_errors(
+    span: Numbers, badness: npt.NDArray[np.float64], severity: npt.NDArray[np.int8], request: Numbers
+) -> Numbers:
+    """In each request, gives its worst records the worst spans."""
     fitting = np.empty_like(span)
-    fitting[np.lexsort((severity, request))] = span[np.lexsort((failed, request))]
+    fitting[np.lexsort((severity, request))] = span[np.lexsort((badness, request))]
     return fitting
 
 

@@ -159,6 +159,10 @@ def _hex(random: Random, count: int) -> pa.Array:
     return pa.array(np.strings.slice(uuids(random, count).to_numpy(zero_copy_only=False).astype("U36"), 24, 36))
 
 
+def _few(random: Random, count: int) -> pa.Array:
+    return decimal(random.geometric(0.4, count))
+
+
 def _numbers(random: Random, count: int) -> pa.Array:
     return decimal(random.lognormal(4, 2, count).astype(np.int64))
 
@@ -187,6 +191,7 @@ def _between(low: int, high: int) -> Callable[[Random, int], pa.Array]:
 FILLINGS: Final[dict[str, Callable[[Random, int], pa.Array]]] = {
     "id": uuids,
     "hex": _hex,
+    "few": _few,
     "number": _numbers,
     "ms": _milliseconds,
     "share": _shares,
