@@ -42,7 +42,7 @@ def order_spans(trace_hi: Words, trace_lo: Words, start: npt.NDArray[np.int64]) 
     distinct = np.frombuffer(numbered.dictionary.buffers()[1] or b"", np.uint64).reshape(-1, 2)
     by_identity = np.lexsort((distinct[:, 1], distinct[:, 0]))
     trace = inverse(by_identity, len(by_identity))[numbered.indices.to_numpy()]
-    by_start = np.argsort(start)
+    by_start = np.argsort(start, kind="stable")
     small = trace.astype(np.uint16) if len(distinct) <= 1 << 16 else trace  # 16 bits are sorted by radix
     order = by_start[np.argsort(small[by_start], kind="stable")]
     ordered = distinct[by_identity]

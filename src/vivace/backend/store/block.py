@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from vivace.backend.store.folder import sync
 from vivace.backend.store.tables import FIXED, Tables
 
-ROW_GROUP: Final = 1 << 16
+ROW_GROUP: Final = 1 << 14
 """Rows that are read together when one trace is asked for."""
 COMPRESSION: Final = {"compression": "zstd", "compression_level": 3}
 
