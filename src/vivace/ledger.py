@@ -24,8 +24,8 @@ SENDS: Final = pl.Schema(
         "worker": pl.Int16,
         "template": pl.Int32,  # which request of the template
         "due_ns": pl.Int64,  # Unix nanoseconds
-        "started_ns": pl.Int64,  # null when dropped
-        "ended_ns": pl.Int64,  # null when dropped
+        "started_ns": pl.Int64,  # of the first attempt; null when dropped
+        "ended_ns": pl.Int64,  # of the last attempt; null when dropped
         "t0_ns": pl.Int64,  # what the request's times were counted from; null when dropped
         "items": pl.Int64,  # spans, data points or log records in the request
         "bytes": pl.Int64,  # encoded size
@@ -33,6 +33,9 @@ SENDS: Final = pl.Schema(
         "rejected": pl.Int64,  # items that a partial success refused, of an acknowledged request
         "status": pl.String,  # gRPC or HTTP status
         "message": pl.String,  # the target's words, when it gave any
+        "attempts": pl.Int16,  # how often it was sent; null when dropped
+        "disorder": pl.String,  # duplicate | late | reordered | skewed | incomplete; null: none on purpose
+        "copies": pl.Int64,  # of a duplicate: the request whose bytes it has
     }
 )
 """Items of a row with outcome acknowledged count as acknowledged, but for the rejected ones."""

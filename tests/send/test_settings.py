@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from vivace.errors import ConfigurationError
 from vivace.pace import ConstantRate
+from vivace.send.attempts import Attempts
+from vivace.send.contents import Times
+from vivace.send.disorder import Disorder
 from vivace.send.settings import SendSettings
 
 
@@ -36,7 +39,18 @@ def settings(**others: object) -> SendSettings:
         ({"endpoint": "127.0.0.1:0"}, "endpoint: '127.0.0.1:0' is not host:port"),
         ({"endpoint": "127.0.0.1:65536"}, "endpoint: '127.0.0.1:65536' is not host:port"),
         ({"duration_s": 0.0}, "duration: 0.0 is not above zero"),
-        ({"duration_s": float("inf")}, "duration: inf is not above zero"),
+        ({"duration_s": float("nan")}, "duration: nan is not above zero"),
+        ({"replays": 0}, "replays: 0 send nothing"),
+        ({"items_per_second": 5.0}, "pace: a schedule, a rate limit and an adjustment exclude each other"),
+        ({"schedule": None, "items_per_second": 0.0}, "rate limit: 0.0 is not above zero"),
+        ({"attempts": Attempts(most=0)}, "retry: 0 attempts"),
+        ({"attempts": Attempts(first_pause_s=3.0, longest_pause_s=1.0)}, "retry: pauses of 3.0 to 1.0 s are no range"),
+        ({"attempts": Attempts(patience_s=-1.0)}, "retry: a patience of -1.0 s"),
+        ({"times": Times(jitter_ms=-1)}, "timestamps: times cannot be below zero"),
+        ({"disorder": Disorder(late=-0.5)}, "disorder: late: -0.5 is no share"),
+        ({"disorder": Disorder(late=0.6, skewed=0.6)}, "disorder: the shares are more than 1 together"),
+        ({"disorder": Disorder(missing=1.0)}, "disorder: missing: 1.0 is no share"),
+        ({"disorder": Disorder(late_by_s=0.0)}, "disorder: late_by: 0.0 is no time"),
         ({"timeout_s": -1.0}, "timeout: -1.0 is not above zero"),
         ({"workers": 0}, "workers: 0 send nothing"),
         ({"vus_min": 0}, "vus: 0 to 10 is no range"),

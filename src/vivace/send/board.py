@@ -16,10 +16,10 @@ UNSAVED: Final = 4096
 
 
 class Count(IntEnum):
-    """A worker's counters; the first two are written by the parent."""
+    """A worker's counters; the parent writes the first two, and the worker the others."""
 
     START_NS = 0  # Unix; 0 until all workers are ready
-    STOP = 1
+    STOP = 1  # a Stop
     READY = 2
     OFFERED = 3  # requests, sent or dropped
     OFFERED_ITEMS = 4
@@ -33,6 +33,21 @@ class Count(IntEnum):
     IN_FLIGHT = 12
     VUS = 13
     CLOCK_STEP_NS = 14  # the farthest that was seen
+    RETRIES = 15  # attempts after the first
+    RETRIED_BYTES = 16
+    ERRORS = 17  # requests that failed, or of which nobody knows
+    DISORDERED = 18  # requests
+    RATE = 19  # items per second that the adjustment allows; 0 without one
+    RAISED = 20  # times that it did
+    LOWERED = 21
+
+
+class Stop(IntEnum):
+    """What the parent wants."""
+
+    NOT = 0
+    GRACEFUL = 1  # nothing new is started, what is in flight may end
+    AT_ONCE = 2
 
 
 class Acknowledged(NamedTuple):

@@ -9,76 +9,84 @@ from vivace.ledger import LedgerWriter
 from vivace.send.answer import Answer, Outcome
 from vivace.send.board import Acknowledged, Board, Count
 from vivace.send.clock import Clock
+from vivace.send.contents import Contents
 from vivace.send.request import InFlight
-from vivace.telemetry.template import Template
+from vivace.send.turns import Turn
 
 ENDED_ITEMS: Final = {
     Outcome.ACKNOWLEDGED: Count.ACKNOWLEDGED_ITEMS,
     Outcome.FAILED: Count.FAILED_ITEMS,
     Outcome.UNKNOWN: Count.UNKNOWN_ITEMS,
 }
+SAMPLE_NS: Final = 500_000_000
+"""From one request that is offered for probing to the next, on average."""
 
 
 class Book:
     """Every request passes here twice: when it starts (or is dropped, once), and when it has ended."""
 
-    def __init__(self, board: Board, ledger: LedgerWriter, template: Template, worker: int) -> None:
+    def __init__(self, board: Board, ledger: LedgerWriter, contents: Contents, worker: int) -> None:
         self._board = board
         self._counts = board.counts
         self._ledger = ledger
-        self._signal = str(template.signal)
+        self._contents = contents
+        self._signal = str(contents.template.signal)
         self._worker = worker
-        self._items: list[int] = template.requests.items.tolist()
-        self._bytes: list[int] = (template.requests.stop - template.requests.start).tolist()
         self._draw = random.Random(worker)  # noqa: S311 - which request is probed is no secret
-        self._sample: Acknowledged | None = None
-        self._sampled_from = 0
+        self._next_sample_ns = 0
 
-    def dropped(self, number: int, due_ns: int, reason: str) -> None:
+    def dropped(self, turn: Turn, reason: str) -> None:
         """Fell due with no VU free."""
         self._make_room()
-        request = number % len(self._items)
-        place = self._board.journal.begin(number, due_ns, 0, 0)
+        number, items = turn.number, self._contents.items(turn.number)
+        place = self._board.journal.begin(number, turn.due_ns, 0, 0, number)
         self._board.journal.end(place, 0, Outcome.DROPPED, 0)
-        self._count_offered(request)
-        self._counts[Count.DROPPED_ITEMS] += self._items[request]
-        self._write(number, due_ns, (None, None, None), Answer(Outcome.DROPPED, "", reason))
+        self._count_offered(items)
+        self._counts[Count.DROPPED_ITEMS] += items
+        dropped = InFlight(number, turn.due_ns, 0, 0, place, number, turn.kind, 0)
+        self._write(dropped, None, Answer(Outcome.DROPPED, "", reason))
 
-    def started(self, number: int, due_ns: int, started_ns: int, t0_ns: int) -> InFlight:
-        """Is about to be sent."""
+    def started(self, turn: Turn, content: int, started_ns: int, t0_ns: int) -> InFlight:
+        """Is about to be sent for the first time; `content`: the number of the request whose bytes it has."""
         self._make_room()
-        request = number % len(self._items)
-        place = self._board.journal.begin(number, due_ns, started_ns, t0_ns)
-        self._count_offered(request)
-        self._counts[Count.SENT_ITEMS] += self._items[request]
-        self._counts[Count.SENT_BYTES] += self._bytes[request]
-        self._counts[Count.IN_FLIGHT] += 1
-        return InFlight(number, due_ns, started_ns, t0_ns, place)
+        counts, items = self._counts, self._contents.items(content)
+        place = self._board.journal.begin(turn.number, turn.due_ns, started_ns, t0_ns, content)
+        self._count_offered(items)
+        counts[Count.SENT_ITEMS] += items
+        counts[Count.SENT_BYTES] += self._contents.size(content)
+        counts[Count.IN_FLIGHT] += 1
+        counts[Count.DISORDERED] += turn.kind is not None
+        return InFlight(turn.number, turn.due_ns, started_ns, t0_ns, place, content, turn.kind)
+
+    def again(self, sent: InFlight, doubtful: bool) -> InFlight:
+        """Will be sent once more; `doubtful`: what was sent may have been stored."""
+        self._board.journal.again(sent.place)
+        self._counts[Count.RETRIES] += 1
+        self._counts[Count.RETRIED_BYTES] += self._contents.size(sent.content)
+        return sent._replace(attempt=sent.attempt + 1, doubtful=sent.doubtful or doubtful)
 
     def ended(self, sent: InFlight, ended_ns: int, answer: Answer) -> None:
-        """Has its answer, or will have none."""
-        request = sent.number % len(self._items)
-        items = self._items[request]
+        """Has its last answer, or will have none."""
+        outcome = answer.outcome
+        if sent.doubtful and outcome is Outcome.FAILED:
+            outcome = Outcome.UNKNOWN  # whatever the last attempt came to, an earlier one may have been stored
+        items = self._contents.items(sent.content)
         rejected = min(answer.rejected, items)
-        self._board.journal.end(sent.place, ended_ns, answer.outcome, rejected)
-        self._counts[ENDED_ITEMS[answer.outcome]] += items - rejected
-        self._counts[Count.REJECTED_ITEMS] += rejected
-        self._counts[Count.IN_FLIGHT] -= 1
+        self._board.journal.end(sent.place, ended_ns, outcome, rejected)
+        counts = self._counts
+        counts[ENDED_ITEMS[outcome]] += items - rejected
+        counts[Count.REJECTED_ITEMS] += rejected
+        counts[Count.ERRORS] += outcome is not Outcome.ACKNOWLEDGED
+        counts[Count.IN_FLIGHT] -= 1
         self._board.responses.put(ended_ns, ended_ns - sent.due_ns)
-        if answer.outcome is Outcome.ACKNOWLEDGED and not rejected:
-            self._offer_sample(Acknowledged(sent.number, request, sent.t0_ns, ended_ns))
-        self._write(sent.number, sent.due_ns, (sent.started_ns, ended_ns, sent.t0_ns), answer)
+        if outcome is Outcome.ACKNOWLEDGED and not rejected and sent.kind is None:
+            self._offer_sample(sent, ended_ns)
+        self._write(sent, ended_ns, answer, outcome)
 
     def save(self) -> None:
         """Hands the rows so far to the operating system."""
         self._ledger.flush()
         self._board.journal.saved()
-
-    def show_sample(self) -> None:
-        """Offers for probing one of the requests acknowledged since the last call, if any, all equally likely."""
-        if self._sample is not None:
-            self._board.samples.put(*self._sample)
-        self._sample, self._sampled_from = None, 0
 
     def show_clock_step(self, clock: Clock) -> None:
         """Remembers the farthest that the system's clock was set."""
@@ -90,37 +98,42 @@ class Book:
         if self._board.journal.full:
             self.save()
 
-    def _count_offered(self, request: int) -> None:
+    def _count_offered(self, items: int) -> None:
         self._counts[Count.OFFERED] += 1
-        self._counts[Count.OFFERED_ITEMS] += self._items[request]
+        self._counts[Count.OFFERED_ITEMS] += items
 
-    def _offer_sample(self, acknowledged: Acknowledged) -> None:
-        self._sampled_from += 1
-        if self._draw.random() * self._sampled_from < 1.0:
-            self._sample = acknowledged
+    def _offer_sample(self, sent: InFlight, ended_ns: int) -> None:
+        """Shows some of the requests at the moment they are acknowledged, so that probing need not wait.
 
-    def _write(
-        self, number: int, due_ns: int, times: tuple[int | None, int | None, int | None], answer: Answer
-    ) -> None:
+        The pauses between are random, so that a template's requests all have their turn.
+        """
+        if ended_ns < self._next_sample_ns:
+            return
+        self._next_sample_ns = ended_ns + round(SAMPLE_NS * (0.5 + self._draw.random()))
+        self._board.samples.put(*Acknowledged(sent.number, self._contents.request(sent.number), sent.t0_ns, ended_ns))
+
+    def _write(self, sent: InFlight, ended_ns: int | None, answer: Answer, outcome: Outcome | None = None) -> None:
         """In the order of the ledger's columns."""
-        request = number % len(self._items)
-        started_ns, ended_ns, t0_ns = times
-        rejected = min(answer.rejected, self._items[request]) if answer.outcome is Outcome.ACKNOWLEDGED else None
+        contents, content, dropped = self._contents, sent.content, ended_ns is None
+        outcome, items = outcome or answer.outcome, contents.items(content)
         self._ledger.append(
             (
-                number,
+                sent.number,
                 self._signal,
                 self._worker,
-                request,
-                due_ns,
-                started_ns,
+                contents.request(content),
+                sent.due_ns,
+                None if dropped else sent.started_ns,
                 ended_ns,
-                t0_ns,
-                self._items[request],
-                self._bytes[request],
-                answer.outcome.value,
-                rejected,
+                None if dropped else sent.t0_ns,
+                items,
+                contents.size(content),
+                outcome.value,
+                min(answer.rejected, items) if outcome is Outcome.ACKNOWLEDGED else None,
                 answer.status or None,
                 answer.message,
+                None if dropped else sent.attempt,
+                sent.kind,
+                content if content != sent.number else None,
             )
         )

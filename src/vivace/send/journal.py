@@ -19,13 +19,16 @@ class Entry(NamedTuple):
     ended_ns: int
     outcome: Outcome | None
     rejected: int
+    content: int
+    """The number of the request whose bytes it has."""
+    attempts: int
 
 
 class Journal:
     """A record for each request in flight or ended but not yet in the ledger. The worker writes, the parent reads
     when the worker has died; a record's first word is written last, so that a record is whole or not there."""
 
-    WIDTH: Final = 7
+    WIDTH: Final = 9
     _OUTCOMES: Final = (None, *Outcome)
 
     def __init__(self, words: Words) -> None:
@@ -38,7 +41,7 @@ class Journal:
         """Whether `begin` has no room before `saved` is called."""
         return not self._free
 
-    def begin(self, number: int, due_ns: int, started_ns: int, t0_ns: int) -> int:
+    def begin(self, number: int, due_ns: int, started_ns: int, t0_ns: int, content: int) -> int:
         """The place of a new record."""
         place = self._free.pop()
         words = self._words
@@ -46,8 +49,14 @@ class Journal:
         words[place + 2] = started_ns
         words[place + 3] = t0_ns
         words[place + 5] = 0
+        words[place + 7] = content
+        words[place + 8] = 1
         words[place] = number + 1
         return place
+
+    def again(self, place: int) -> None:
+        """One attempt more."""
+        self._words[place + 8] += 1
 
     def end(self, place: int, ended_ns: int, outcome: Outcome, rejected: int) -> None:
         words = self._words
@@ -66,6 +75,6 @@ class Journal:
     def entries(self) -> Iterator[Entry]:
         """What a worker left."""
         for place in range(0, len(self._words), self.WIDTH):
-            number, due, started, t0, ended, outcome, rejected = self._words[place : place + self.WIDTH]
+            number, due, started, t0, ended, outcome, *others = self._words[place : place + self.WIDTH]
             if number:
-                yield Entry(number - 1, due, started, t0, ended, self._OUTCOMES[outcome], rejected)
+                yield Entry(number - 1, due, started, t0, ended, self._OUTCOMES[outcome], *others)

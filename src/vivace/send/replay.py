@@ -10,8 +10,10 @@ from typing import Final
 
 from vivace.errors import OutputError, VivaceError
 from vivace.ledger import SENDS, LedgerWriter, merge_parts, read_part
-from vivace.send.board import Acknowledged, Board, Count
+from vivace.send.board import Acknowledged, Board, Count, Stop
 from vivace.send.clock import Clock
+from vivace.send.contents import Contents
+from vivace.send.cut import open_cut
 from vivace.send.dues import worker_dues
 from vivace.send.process import start_process
 from vivace.send.progress import SendProgress, progress_of
@@ -19,7 +21,6 @@ from vivace.send.recover import journal_rows, never_offered_rows
 from vivace.send.settings import SendSettings
 from vivace.send.shared import shared_words, words_of
 from vivace.send.worker import work
-from vivace.telemetry.template import Template
 
 READY_NS: Final = 60_000_000_000
 LEAD_NS: Final = 50_000_000
@@ -36,7 +37,9 @@ class Replay:
 
     def __init__(self, settings: SendSettings) -> None:
         self._settings = settings
-        self._template = Template.open(settings.template)
+        self._contents = Contents(
+            open_cut(settings.template, settings.batching), settings.seed, settings.disorder, settings.times
+        )
         self._clock = Clock()
         self._processes: list[BaseProcess] = []
         self._boards: list[Board] = []
@@ -76,12 +79,15 @@ class Replay:
             drawn += (Acknowledged(*value) for value in values)
         return drawn
 
-    def stop(self) -> None:
-        """No new requests from now on; those in flight have up to the timeout. Returns at once; then join()."""
+    def stop(self, at_once: bool = False) -> None:
+        """No new requests from now on; those in flight have up to the timeout, or no time at all and are unknown.
+
+        Returns at once; then join().
+        """
         if self._stopped_ns is None:
             self._stopped_ns = self._clock.now_ns()
         for board in self._boards:
-            board.counts[Count.STOP] = 1
+            board.counts[Count.STOP] = max(board.counts[Count.STOP], Stop.AT_ONCE if at_once else Stop.GRACEFUL)
 
     def join(self) -> Path:
         """Waits for the end, and merges the workers' rows into the ledger."""
@@ -138,16 +144,16 @@ class Replay:
     def _wait_for_workers(self) -> None:
         """Until all have ended; those that should have and did not are killed."""
         while any(process.is_alive() for process in self._processes):
-            if self._clock.now_ns() > self._end_ns() + _ns(self._settings.timeout_s) + PATIENCE_NS:
+            if self._clock.now_ns() > self._end_ns() + _ns(self._settings.longest_s) + PATIENCE_NS:
                 for process in self._processes:
                     process.kill()
             sleep(0.01)
         for process in self._processes:
             process.join()
 
-    def _end_ns(self) -> int:
-        """When nothing more is started."""
-        end_ns = self.start_ns + _ns(self._settings.duration_s)
+    def _end_ns(self) -> float:
+        """When nothing more is started; infinite when nobody knows."""
+        end_ns = self.start_ns + self._settings.duration_s * 1e9
         return end_ns if self._stopped_ns is None else min(end_ns, self._stopped_ns)
 
     def _recover(self, worker: int) -> Path:
@@ -158,12 +164,19 @@ class Replay:
         known = written.union(entry.number for entry in entries)
         part = self._part(worker).with_suffix(".recovered.part")
         with LedgerWriter(part, SENDS) as ledger:
-            for row in journal_rows(entries, worker, self._template):
+            for row in journal_rows(entries, worker, self._contents):
                 ledger.append(row)
             if settings.schedule is not None:
                 seconds = (self._end_ns() - self.start_ns) / 1e9
-                dues = worker_dues(settings.schedule, self.start_ns, seconds, worker, settings.workers)
-                for row in never_offered_rows((due for due in dues if due[0] not in known), worker, self._template):
+                dues = worker_dues(
+                    settings.schedule,
+                    self.start_ns,
+                    seconds,
+                    worker,
+                    settings.workers,
+                    requests=self._contents.requests(settings.replays),
+                )
+                for row in never_offered_rows((due for due in dues if due[0] not in known), worker, self._contents):
                     ledger.append(row)
         return part
 

@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
-from typing import Final
 
 from vivace.errors import ConfigurationError
-from vivace.pace import Schedule
+from vivace.pace import AdjustmentSettings, Schedule
+from vivace.send.attempts import Attempts
+from vivace.send.contents import Times
+from vivace.send.cut import Batching
+from vivace.send.disorder import Disorder
+from vivace.send.transport import HEADER, MOST_HEADERS, Transport
 
-HEADER: Final = re.compile(r"[a-z0-9_.-]+")
-MOST_HEADERS: Final = 8192
-"""Bytes; with them every request's headers fit into one frame."""
+__all__ = ["HEADER", "MOST_HEADERS", "SendSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendSettings:
-    """One replay. ConfigurationError names everything that is wrong with it, a line for each."""
+    """One replay. ConfigurationError names everything that is wrong with it, a line for each.
 
-    endpoint: str
-    """host:port of OTLP over gRPC."""
+    Without a schedule the model is closed: vus_max requests are kept in flight, as fast as the target answers, or as
+    `items_per_second` or `adjustment` allow.
+    """
+
+    endpoint: str = ""
+    """host:port of OTLP over plaintext gRPC; with a transport it is left out, and so are timeout and headers."""
+    transport: Transport | None = None
     template: Path
-    """The template's .pb file."""
+    batching: Batching | None = None
+    """How the template is cut into requests; None: as it says itself."""
     seed: int
     schedule: Schedule | None
-    """Requests over all workers; None: unthrottled, vus_max requests are kept in flight."""
+    """Requests over all workers; None: a closed model."""
+    items_per_second: float | None = None
+    """Over all workers, from a token bucket that holds twice as many."""
+    adjustment: AdjustmentSettings | None = None
+    """Items per second over all workers; each adjusts its share to the answers that it gets."""
     start_ns: int | None = None
     """The schedule's zero in Unix nanoseconds; None: as soon as every worker is ready."""
     duration_s: float
+    """May be infinite."""
+    replays: int | None = None
+    """How often the template is sent, at most; None: no limit."""
     vus_min: int
     vus_max: int
     """Requests in flight over all workers, each of which has its even share."""
     workers: int = 1
     timeout_s: float = 10.0
     headers: Mapping[str, str] = field(default_factory=dict)
+    attempts: Attempts = field(default_factory=Attempts)
+    times: Times = field(default_factory=Times)
+    disorder: Disorder = field(default_factory=Disorder)
     ledger: Path
 
     def __post_init__(self) -> None:
@@ -44,18 +61,31 @@ class SendSettings:
         if problems:
             raise ConfigurationError("\n".join(problems))
 
+    @property
+    def way(self) -> Transport:
+        """How requests reach the target."""
+        if self.transport is not None:
+            return self.transport
+        return Transport(endpoints=(self.endpoint,), headers=self.headers, timeout_s=self.timeout_s)
+
+    @property
+    def longest_s(self) -> float:
+        """What a request can take at most."""
+        return self.attempts.longest_s(self.way.timeout_s)
+
     def share_of_vus(self, worker: int) -> tuple[int, int]:
         """Fewest and most requests that a worker keeps in flight."""
         return max(1, _share(self.vus_min, worker, self.workers)), _share(self.vus_max, worker, self.workers)
 
     def _problems(self) -> Iterator[str]:
-        host, _, port = self.endpoint.rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-            yield f"endpoint: '{self.endpoint}' is not host:port; give one, such as 127.0.0.1:4317"
-        if not (isfinite(self.duration_s) and self.duration_s > 0):
+        try:
+            _ = self.way
+        except ConfigurationError as error:
+            yield from str(error).splitlines()
+        if not (self.duration_s > 0 and (isfinite(self.duration_s) or self.duration_s == inf)):
             yield f"duration: {self.duration_s} is not above zero; give seconds"
-        if not (isfinite(self.timeout_s) and self.timeout_s > 0):
-            yield f"timeout: {self.timeout_s} is not above zero; give seconds"
+        if self.replays is not None and self.replays < 1:
+            yield f"replays: {self.replays} send nothing; give at least 1"
         if self.workers < 1:
             yield f"workers: {self.workers} send nothing; give at least 1"
         if self.vus_min < 1 or self.vus_max < self.vus_min:
@@ -64,17 +94,18 @@ class SendSettings:
             yield f"vus: {self.vus_max} are fewer than {self.workers} workers; give each worker at least one"
         if self.seed < 0 or self.seed >= 1 << 64:
             yield f"seed: {self.seed} does not fit; give 0 to 2^64 - 1"
-        yield from self._header_problems()
+        yield from self._pace_problems()
+        yield from self.attempts.problems()
+        yield from self.disorder.problems()
+        if self.times.jitter_ms < 0 or self.times.backdate_ms < 0:
+            yield "timestamps: times cannot be below zero; give milliseconds"
 
-    def _header_problems(self) -> Iterator[str]:
-        for name, value in self.headers.items():
-            if not HEADER.fullmatch(name.lower()) or name.lower().startswith("grpc-"):
-                yield f"headers: '{name}' is no header's name; use letters, digits and - _ . (grpc-… is reserved)"
-            elif not (value.isascii() and value.isprintable()):
-                yield f"headers: the value of '{name}' has characters that no header can carry; use printable ASCII"
-        size = sum(len(name) + len(value) for name, value in self.headers.items())
-        if size > MOST_HEADERS:
-            yield f"headers: {size} bytes are too many; at most {MOST_HEADERS} are sent"
+    def _pace_problems(self) -> Iterator[str]:
+        given = [self.schedule is not None, self.items_per_second is not None, self.adjustment is not None]
+        if sum(given) > 1:
+            yield "pace: a schedule, a rate limit and an adjustment exclude each other; give one of them"
+        if self.items_per_second is not None and not (isfinite(self.items_per_second) and self.items_per_second > 0):
+            yield f"rate limit: {self.items_per_second} is not above zero; give items per second"
 
 
 def _share(total: int, worker: int, workers: int) -> int:
