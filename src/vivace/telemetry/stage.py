@@ -68,7 +68,7 @@ class Stage:
         others = sum(described["bytes"] for described in self._described.values())
         if others + size > self.files.limit:
             raise ConfigurationError(
-                f"output.limit: the {signal} would take {format_size(size)}, with all before them more than "
+                f"output.limit: {signal} would bring the templates to {format_size(others + size)}, over the limit of "
                 f"{format_size(self.files.limit)}; ask for less, or raise the limit"
             )
 
@@ -126,9 +126,11 @@ def _figures(template: Template, name: str) -> Description:
     """What there is to say of any template."""
     items, item = ITEMS[template.signal]
     count = int(template.requests.items.sum())
+    traces = {"traces": int(template.requests.traces.sum())} if template.signal is Signal.TRACES else {}
     return {
         "template": name,
         "signal": template.signal.value,
+        **traces,
         items: count,
         "requests": len(template),
         "bytes": int(template.payload.size),
