@@ -13,7 +13,7 @@ from vivace.telemetry.attributes import Scalar, key_value
 from vivace.telemetry.encode import key_values
 from vivace.telemetry.fresh import MOST_WORDS, WORD, placeholders
 from vivace.telemetry.generators import Generator, Length, Sequence
-from vivace.telemetry.texts import decimal, joined
+from vivace.telemetry.texts import decimal, fixed_texts, joined
 
 POOL_BYTES: Final = 1 << 17
 """Texts are cut out of so much text."""
@@ -45,7 +45,7 @@ class Draws:
             return key_values(key, _prefixed(generator.prefix, self._texts(generator.size, count)))
         if generator.fresh is not None:
             fresh = placeholders(self._slots(request, generator.fresh // WORD))
-            return key_values(key, _prefixed(generator.prefix, fresh))
+            return _alike(_encoded(key, generator.prefix + "~" * generator.fresh)[: -generator.fresh], fresh)
         return self._chosen(key, generator, count)
 
     def _chosen(self, key: str, generator: Generator, count: int) -> pa.Array:
@@ -96,6 +96,14 @@ class Draws:
 
 def _encoded(key: str, value: Scalar | None) -> bytes:
     return key_value(key, "" if value is None else value).SerializeToString(deterministic=True)
+
+
+def _alike(beginning: bytes, endings: Bytes) -> pa.Array:
+    """Binary values that all begin with the same bytes; one for each row of endings."""
+    whole = np.empty((len(endings), len(beginning) + endings.shape[1]), np.uint8)
+    whole[:, : len(beginning)] = np.frombuffer(beginning, np.uint8)
+    whole[:, len(beginning) :] = endings
+    return fixed_texts(whole).view(pa.binary())
 
 
 def _prefixed(prefix: str, texts: pa.Array) -> pa.Array:

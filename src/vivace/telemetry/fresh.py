@@ -10,11 +10,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from vivace.telemetry.arrays import Bytes, Numbers
 from vivace.telemetry.template import Values
-from vivace.telemetry.texts import fixed_texts
 
 MARK: Final = "␚"
 """The symbol for a substitute; three bytes in UTF-8."""
@@ -30,13 +28,13 @@ _VALUE: Final = np.full(256, -1)
 _VALUE[_DIGIT] = np.arange(len(DIGITS))
 
 
-def placeholders(slots: Numbers) -> pa.Array:
-    """Texts that stand for fresh ones; `slots` are (texts, words of 8 bytes each)."""
+def placeholders(slots: Numbers) -> Bytes:
+    """Texts that stand for fresh ones, (texts, bytes); `slots` are (texts, words of 8 bytes each)."""
     rows, words = slots.shape
     characters = np.empty((rows, words, WORD), np.uint8)
     characters[..., : _MARK_BYTES.size] = _MARK_BYTES
     characters[..., _MARK_BYTES.size :] = _DIGIT[slots[..., None] >> _SHIFTS & (len(DIGITS) - 1)]
-    return fixed_texts(characters.reshape(rows, words * WORD))
+    return characters.reshape(rows, words * WORD)
 
 
 def find(payload: Bytes, start: int, stop: int) -> tuple[Numbers, Numbers]:
@@ -61,7 +59,7 @@ def values(found: list[tuple[Numbers, Numbers]], edges: Numbers) -> Values | Non
     request = np.searchsorted(edges, place, "right") - 1
     words = np.zeros(edges.size - 1, np.int64)
     np.maximum.at(words, request, slot + 1)
-    if np.unique(request << 32 | slot).size != words.sum():
+    if not _without_gaps(request, slot, words):
         return None
     return Values(
         offset=_narrow(place - edges[request]),
@@ -69,6 +67,15 @@ def values(found: list[tuple[Numbers, Numbers]], edges: Numbers) -> Values | Non
         bounds=np.searchsorted(place, edges).astype(np.int64),
         words=_narrow(words),
     )
+
+
+def _without_gaps(request: Numbers, slot: Numbers, words: Numbers) -> bool:
+    """Whether every slot below each request's number of words occurs."""
+    if words.sum() > slot.size:
+        return False
+    met = np.zeros(words.sum(), np.bool_)
+    met[(np.cumsum(words) - words)[request] + slot] = True
+    return bool(met.all())
 
 
 def _narrow(numbers: Numbers) -> npt.NDArray[np.int32]:
