@@ -15,6 +15,8 @@ from aiohttp import web
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, TracesData
 
 TRACE_ID = "00f067aa0ba902b7"
+TAGS = {"scopes": [{"name": "span", "tags": ["a", "b"]}, {"name": "resource", "tags": ["a"]}]}
+VALUES = {"tagValues": [{"type": "string", "value": "x"}, {"type": "int", "value": "1"}]}
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -27,6 +29,9 @@ class FakeTempo:
     has_v2: bool = True
     traces: int = 1
     spans: int = 3
+    good_first: int = 0
+    """So many requests are answered well whatever the status."""
+    headers: dict[str, str] = field(default_factory=dict)
     requests: list[web.Request] = field(default_factory=list)
 
     def app(self) -> web.Application:
@@ -34,6 +39,14 @@ class FakeTempo:
         app.router.add_get("/api/search", self._search)
         app.router.add_get("/api/v2/traces/{id}", self._trace)
         app.router.add_get("/api/traces/{id}", self._trace_v1)
+        app.router.add_get("/api/echo", self._echo)
+        if self.has_v2:
+            app.router.add_get("/api/v2/search/tags", self._answer(TAGS))
+            app.router.add_get("/api/v2/search/tag/{tag}/values", self._answer(VALUES))
+        app.router.add_get("/api/search/tags", self._answer({"tagNames": ["a", "b"]}))
+        app.router.add_get("/api/search/tag/{tag}/values", self._answer({"tagValues": ["x", "y"]}))
+        app.router.add_get("/api/metrics/query_range", self._range)
+        app.router.add_get("/api/metrics/query", self._answer({"series": [{"labels": [], "value": 3}]}))
         return app
 
     def paths(self) -> list[str]:
@@ -42,10 +55,27 @@ class FakeTempo:
     async def _search(self, request: web.Request) -> web.Response:
         self.requests.append(request)
         await asyncio.sleep(self.delay_s)
-        if self.status != 200:
-            return web.Response(status=self.status, text="no\n")
+        if self.status != 200 and len(self.requests) > self.good_first:
+            return web.Response(status=self.status, text="no\n", headers=self.headers)
         end_s = int(request.query.get("end", time.time()))
         return web.Response(body=search_answer(end_s, self.traces), content_type="application/json")
+
+    async def _echo(self, _request: web.Request) -> web.Response:
+        return web.Response(text="echo\n")
+
+    def _answer(self, answer: dict[str, Any]) -> Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            self.requests.append(request)
+            return web.json_response(answer)
+
+        return handler
+
+    async def _range(self, request: web.Request) -> web.Response:
+        self.requests.append(request)
+        end_ms = int(request.query.get("end", time.time())) * 1000
+        samples = [{"timestampMs": str(end_ms - 1000 * ago), "value": ago} for ago in (2, 1, 0)]
+        series = [{"labels": [{"key": "k", "value": {"stringValue": str(n)}}], "samples": samples} for n in range(4)]
+        return web.json_response({"series": series, "metrics": {"inspectedSpans": "99"}})
 
     async def _trace(self, request: web.Request) -> web.Response:
         self.requests.append(request)

@@ -13,8 +13,9 @@ def read_tags(body: bytes) -> Found:
         answer = json.loads(body)
         names = [("", name) for name in answer.get("tagNames") or ()]
         for scope in answer.get("scopes") or ():
-            names += ((scope["name"], name) for name in scope.get("tags") or ())
-        return _found(answer, names)
+            scope_name = scope["name"]
+            names += ((scope_name, name) for name in scope.get("tags") or ())
+        return _found(answer, names, {"tagNames", "scopes"})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Failed(Failure.UNREADABLE, f"no list of tags: {type(error).__name__}: {error}") from None
 
@@ -27,13 +28,13 @@ def read_tag_values(body: bytes) -> Found:
             (value.get("type", ""), value["value"]) if isinstance(value, dict) else ("", value)
             for value in answer.get("tagValues") or ()
         ]
-        return _found(answer, values)
+        return _found(answer, values, {"tagValues"})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Failed(Failure.UNREADABLE, f"no list of values: {type(error).__name__}: {error}") from None
 
 
-def _found(answer: dict[str, object], names: list[tuple[str, str]]) -> Found:
-    if not answer.keys() & {"tagNames", "scopes", "tagValues", "metrics"} and answer:
+def _found(answer: dict[str, object], names: list[tuple[str, str]], fields: set[str]) -> Found:
+    if answer and not answer.keys() & (fields | {"metrics"}):
         raise ValueError(f"it holds {', '.join(answer)[:80]}")
     for kind, name in names:
         if not isinstance(kind, str) or not isinstance(name, str):

@@ -27,6 +27,8 @@ EXAMPLES: Final = {
 def cross_check(document: Document) -> Iterator[Problem]:
     """Looks at what is there, well formed or not; what is not well formed, the model's validation reports."""
     queries, journeys, buckets = (list(_items(document, part)) for part in ("queries", "journeys", "timeBuckets"))
+    if isinstance(document.value, dict) and document.value.get("queries") == []:
+        yield _problem(document, ("queries",), "is empty", "name at least one, with its TraceQL")
     yield from _twice(document, [*queries, *journeys])
     yield from _twice(document, buckets)
     yield from _collisions(document, queries)
@@ -105,6 +107,8 @@ def _missing(document: Document, queries: list[tuple[Location, Item]]) -> Iterat
 
 def _steps(document: Document, at: Location, journey: Item, queries: list[str]) -> Iterator[Problem]:
     steps = journey.get("steps")
+    if steps == []:
+        yield _problem(document, (*at, "steps"), "is empty", "give at least one, such as `query: errors`")
     for number, step in enumerate(steps if isinstance(steps, list) else []):
         if not isinstance(step, dict):
             continue

@@ -102,7 +102,7 @@ class QueryModel(Configuration):
     click_probability: Probability = 0.5
     model: Literal["closed", "open"] = "closed"
     """closed: each worker is held back by a limiter of its own. open: queries are due at the rate, whatever happens."""
-    schedule: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    schedule: tuple[str, ...] | None = None
     """Of an open model, stage by stage, such as "ramp 10/s -> 100/s for 1m"; before the target QPS."""
     repeat_probability: Probability = 0.0
     retries: Annotated[int, Field(ge=0, le=100)] = 0
@@ -119,6 +119,8 @@ class QueryModel(Configuration):
     @field_validator("schedule")
     @classmethod
     def _stages(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value == ():
+            raise refusal("is empty", f'give at least one stage, such as "{EXAMPLE}"')
         for number, text in enumerate(value or (), 1):
             try:
                 parse_stage(text)
@@ -200,7 +202,7 @@ class JourneyModel(Configuration):
     """What one user does, one step after the other."""
 
     name: Annotated[str, Field(min_length=1)]
-    steps: Annotated[tuple[StepModel, ...], Field(min_length=1)]
+    steps: tuple[StepModel, ...]
     weight: Weight = 1.0
 
 
@@ -238,7 +240,7 @@ class QueryConfiguration(Configuration):
     tempo: Tempo
     query: QueryModel
     time_buckets: tuple[TimeBucketModel, ...] = ()
-    queries: Annotated[tuple[QueryDefinition, ...], Field(min_length=1)]
+    queries: tuple[QueryDefinition, ...]
     journeys: tuple[JourneyModel, ...] = ()
     execution_plan: tuple[PlanEntryModel, ...] | None = None
     """None: made from the weights of queries, journeys and buckets."""
