@@ -30,7 +30,7 @@ class Channel:
     """Links to one endpoint. The owner waits on the selector, whose data are (channel, link), and calls act()."""
 
     def __init__(self, endpoint: str, dialect: Dialect, selector: BaseSelector, end: End) -> None:
-        self.why = "failed to connect"
+        self.why = "failed to connect: the target says nothing"
         """Why there was no connection when there was none last."""
         self.endpoint = endpoint
         self._dialect = dialect

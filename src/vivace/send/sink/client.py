@@ -140,6 +140,7 @@ class Client:
             request = server.requests.pop(0)
             fate, reply, delayed = self._taking.take(request)
             if fate is Fate.DROPPED:
+                self.write()  # what was answered before was
                 self.close()
             elif fate is Fate.HUNG:
                 continue

@@ -85,8 +85,8 @@ class ServerConnection:
         """Reads the headers of a request; False when they are not whole."""
         end = self._data.find(b"\r\n\r\n")
         if end < 0:
-            if len(self._data) > LONGEST_HEAD:
-                raise ProtocolError("headers that do not end")
+            if len(self._data) > LONGEST_HEAD or (self._data and not self._data[:1].isalpha()):
+                raise ProtocolError("its first words are not HTTP/1.1")
             return False
         line, _, rest = bytes(self._data[:end]).partition(b"\r\n")
         del self._data[: end + 4]

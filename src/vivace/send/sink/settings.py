@@ -63,12 +63,12 @@ class Faults:
 
     def problems(self) -> Iterator[str]:
         """What is wrong with it, a line each."""
-        for name in (*RATES, "delay"):
-            rate: float = getattr(self, name)
-            if not 0 <= rate <= 1:
-                yield f"{name}: {rate} is no share of requests; give 0 to 1"
-        total = sum(getattr(self, name) for name in RATES)
-        if total > 1 + 1e-9:
+        shares: dict[str, float] = {name: getattr(self, name) for name in (*RATES, "delay")}
+        wrong = {name: share for name, share in shares.items() if not 0 <= share <= 1}
+        for name, share in wrong.items():
+            yield f"{name}: {share} is no share of requests; give 0 to 1"
+        total = sum(shares[name] for name in RATES)
+        if not wrong and total > 1 + 1e-9:
             yield f"{', '.join(RATES)}: together {total:g} of all requests; give 1 or less in all"
         for name in ("retry_after_s", "delay_s"):
             seconds: float = getattr(self, name)
