@@ -11,6 +11,8 @@ from vivace.telemetry.arrays import Flags, Numbers
 from vivace.telemetry.catalogue import INHERIT, Catalogue
 from vivace.telemetry.operations import CALLED, CAN_CALL
 
+BUSY: Final = 0.75
+"""Chance that a server that was just called does something before anybody else does: few do nothing at all."""
 PATIENCE: Final = 16
 """So often a span may be met that can do nothing more before its trace is complete."""
 
@@ -91,8 +93,11 @@ def grow(catalogue: Catalogue, sizes: Numbers, random: np.random.Generator) -> T
 
 def _step(growing: _Growing, traces: Numbers, room: Numbers, random: np.random.Generator) -> Flags:
     """Does a step in each trace; gives where one was possible for the span that it fell to."""
-    tables, chances = growing.catalogue, random.random((2, traces.size))
+    tables, chances = growing.catalogue, random.random((3, traces.size))
     caller = growing.callers[traces, (chances[0] * growing.caller_count[traces]).astype(np.int64)]
+    newest = growing.callers[traces, growing.caller_count[traces] - 1]
+    called = CALLED[tables.shape[growing.operation[traces, newest]]] & (newest == growing.filled[traces] - 1)
+    caller = np.where(called & (chances[2] < BUSY), newest, caller)
     context = growing.context[traces, caller]
     any_step = (room > 1) & (growing.services[traces, caller] < tables.topology.depth)
     possible = tables.possible(context, any_step)
