@@ -149,8 +149,7 @@ def sends(sample: Sample) -> pl.DataFrame:
             "status": pl.Series(np.where(failed, _status(draw), "OK")).replace("", None),
             "message": pl.Series(np.where(failed, sample.message, "")).replace("", None),
         },
-        schema_overrides=SENDS,
-    ).select(SENDS.names())
+    ).pipe(_in, SENDS)
 
 
 def queries(sample: Sample) -> pl.DataFrame:
@@ -192,8 +191,7 @@ def queries(sample: Sample) -> pl.DataFrame:
             "digest": np.where(failed | (traces == 20), 0, np.arange(count)),
             "checked": pl.Series(np.where(failed, "", "right")).replace("", None),
         },
-        schema_overrides=QUERIES,
-    ).select(QUERIES.names())
+    ).pipe(_in, QUERIES)
 
 
 def probes(sample: Sample) -> pl.DataFrame:
@@ -214,8 +212,7 @@ def probes(sample: Sample) -> pl.DataFrame:
             "message": pl.Series([None] * count, dtype=pl.String),
             "spans": 32,
         },
-        schema_overrides=PROBES,
-    ).select(PROBES.names())
+    ).pipe(_in, PROBES)
 
 
 def samples(sample: Sample) -> pl.DataFrame:
@@ -240,6 +237,14 @@ def samples(sample: Sample) -> pl.DataFrame:
                 )
             )
     return pl.concat(frames).select("time_s", "source", "metric", "labels", "value").sort("time_s")
+
+
+def _in(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The columns of a ledger; what is not there is null."""
+    return frame.select(
+        pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
+        for name, kind in schema.items()
+    )
 
 
 def _unless(absent: npt.NDArray[np.bool_], values: Numbers) -> pl.Series:

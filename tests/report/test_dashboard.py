@@ -214,3 +214,18 @@ def test_figures_that_were_never_judged_say_so(tmp_path: Path) -> None:
     del figures["verdict"]
     (tmp_path / "1x-medium.json").write_text(json.dumps(figures))
     assert page_of(tmp_path, "1x-medium").headings()[0] == "NOT JUDGED"
+
+
+def test_queries_have_a_heat_map_and_outcomes_over_time(results: Path) -> None:
+    page = page_of(results, "1x-medium")
+    titles = {heading.text for heading in page.all("h3")}
+    assert {"Heat map", "Outcomes"} <= titles
+    names = [{one["name"] for one in chart["series"]} for chart in page.charts()]
+    assert {"p99", "median"} in names
+    assert page.all("path", "heat")
+
+
+def test_checks_of_answers_are_told(results: Path) -> None:
+    document = json.loads((results / "1x-medium.json").read_text())
+    shown = {path: value for path, value, _ in page_of(results, "1x-medium").figures()}
+    assert shown["query.checks.right"] == document["query"]["checks"]["right"]
