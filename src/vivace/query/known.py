@@ -53,6 +53,7 @@ class KnownTraces:
     def _read(self, sent: SentTelemetry) -> None:
         assert sent.ledger is not None  # noqa: S101 - asked before
         whole = (pl.col("outcome") == "acknowledged") & (pl.col("rejected").fill_null(0) == 0)
+        whole &= pl.col("disorder").is_null()
         rows = read_ledger(sent.ledger, SENDS).filter(whole & (pl.col("signal").fill_null("traces") == "traces"))
         chosen = rows.sample(min(MOST, rows.height), seed=sent.seed % 2**32).sort("t0_ns")
         self._requests = list(chosen.select("t0_ns", "request").iter_rows())

@@ -229,3 +229,20 @@ def test_the_ledger_says_what_the_comparison_gave(
     assert checked["failure"].to_list() == [None, "wrong", None]
     assert "are missing" in checked["message"][1]
     assert not part.exists()
+
+
+def test_what_was_sent_in_disorder_is_unchecked_and_need_not_be_found(template: Path, sends: pl.DataFrame) -> None:
+    disorder = sends.with_columns(
+        disorder=pl.Series(["late", None, None, None, "duplicate", None]),
+        copies=pl.Series([None, None, None, None, 1, None], dtype=pl.Int64),
+    )
+    sent = Sent(Template.open(template), SEED, disorder)
+    altered = {request.number for request in sent.requests if request.altered}
+    assert altered == {0, 1, 4}
+    answer = matching(sent)
+    owners = sent.owners({trace.trace_id for trace in answer})
+    sure = [trace for trace in answer if owners[trace.trace_id][0].number not in altered]
+    assert 0 < len(sure) < len(answer)
+    assert judged(sent, kept(sure)).checked == "right"
+    assert judged(sent, kept(answer)).checked == "unchecked"
+    assert judged(sent, kept(sure[1:])).checked == "wrong"

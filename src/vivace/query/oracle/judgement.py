@@ -76,6 +76,8 @@ class Judge:
             if self._exclusive:
                 raise Wrong(f"trace {found.trace_id} was never sent")
             raise Undecided("of a trace it is not known what it holds")
+        if any(owner.altered for owner in owners):
+            raise Undecided("the trace was sent in disorder")
         trace = self._sent.trace(found.trace_id, owners)
         selected = {one.id for one in (trace.spans if kept.pipeline is None else selection(kept.pipeline, trace))}
         if not selected:
@@ -103,7 +105,7 @@ class Judge:
     def _must_find(self, kept: Kept, pipeline: Pipeline, window: Window) -> Iterator[str]:
         first_ns, last_ns = window.start_s * 10**9 + EDGE_NS, window.end_s * 10**9 - EDGE_NS
         for request in self._sent.requests:
-            settled = request.acknowledged and request.ended_ns + SETTLED_NS < kept.started_ns
+            settled = request.acknowledged and not request.altered and request.ended_ns + SETTLED_NS < kept.started_ns
             inside = first_ns <= request.t0_ns and request.t0_ns + self._sent.span_ns(request) <= last_ns
             if settled and inside and self._sent.whole(request):
                 places = self._places(kept.name, pipeline, request)

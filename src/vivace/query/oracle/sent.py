@@ -27,6 +27,8 @@ class SentRequest(NamedTuple):
     ended_ns: int
     acknowledged: bool
     """Whole."""
+    altered: bool
+    """Whether it was sent otherwise than the template has it, on purpose; or again, by another request."""
 
 
 class Sent:
@@ -86,7 +88,9 @@ class Sent:
 
 def _requests(sends: pl.DataFrame) -> Iterable[SentRequest]:
     whole = (pl.col("outcome") == "acknowledged") & (pl.col("rejected").fill_null(0) == 0)
+    copied = sends["copies"].drop_nulls().to_list()
+    altered = pl.col("disorder").is_not_null() | pl.col("request").is_in(copied)
     started = sends.filter(
         pl.col("started_ns").is_not_null() & (pl.col("signal").fill_null("traces") == "traces")
-    ).select("request", "t0_ns", pl.col("ended_ns").fill_null(2**62), whole.fill_null(False))
+    ).select("request", "t0_ns", pl.col("ended_ns").fill_null(2**62), whole.fill_null(False), altered)
     return (SentRequest(*row) for row in started.iter_rows())
