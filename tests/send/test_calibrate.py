@@ -8,6 +8,7 @@ import pytest
 from tests.send.templates import REQUESTS, write_template
 
 from vivace.send.calibrate import ceiling, vus_to_saturate
+from vivace.send.transport import Compression, OtlpProtocol, Transport
 from vivace.telemetry.template import Template
 
 
@@ -19,6 +20,12 @@ def test_the_ceiling_says_the_same_in_spans_bytes_and_requests(tmp_path: Path) -
     mean_bytes = template.payload.size / REQUESTS
     assert top.spans_per_s / top.requests_per_s == pytest.approx(mean_spans, rel=0.05)
     assert top.mb_per_s * 1e6 / top.requests_per_s == pytest.approx(mean_bytes, rel=0.05)
+
+
+def test_the_ceiling_is_that_of_the_protocol(tmp_path: Path) -> None:
+    write_template(tmp_path)
+    like = Transport(endpoints=("h:1",), protocol=OtlpProtocol.HTTP_JSON, compression=Compression.GZIP)
+    assert ceiling(tmp_path / "template-traces.pb", seconds=0.5, like=like).spans_per_s > 0
 
 
 def test_small_requests_need_more_in_flight_than_large_ones(tmp_path: Path) -> None:

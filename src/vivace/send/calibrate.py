@@ -15,6 +15,7 @@ from vivace.ledger import SENDS, read_ledger
 from vivace.send.replay import Replay
 from vivace.send.settings import SendSettings
 from vivace.send.sink import Sink, SinkSettings
+from vivace.send.transport import Transport
 from vivace.telemetry.template import Template
 
 WARM_UP: Final = 0.25
@@ -34,14 +35,17 @@ class Ceiling:
     requests_per_s: float
 
 
-def ceiling(template: Path, seconds: float = 2.0, workers: int = 1) -> Ceiling:
-    """Sends for so long into a sink with a process for every few workers, which is less busy than they are."""
+def ceiling(template: Path, seconds: float = 2.0, workers: int = 1, like: Transport | None = None) -> Ceiling:
+    """Sends for so long into a sink with a process for every few workers, which is less busy than they are.
+
+    With the protocol and compression of `like`, but in plaintext.
+    """
     processes = ceil(workers / WORKERS_PER_SINK)
     with TemporaryDirectory(prefix="vivace-") as folder, Sink(SinkSettings(processes=processes)) as sink:
         vus = workers * vus_to_saturate(Template.open(template))
         replay = Replay(
             SendSettings(
-                endpoint=sink.address,
+                transport=_way(sink.address, like),
                 template=template,
                 seed=0,
                 schedule=None,
@@ -57,6 +61,14 @@ def ceiling(template: Path, seconds: float = 2.0, workers: int = 1) -> Ceiling:
         if replay.failures():
             raise VivaceError("; ".join(replay.failures()))
     return _ceiling(rows, replay.start_ns, seconds)
+
+
+def _way(address: str, like: Transport | None) -> Transport:
+    return (
+        Transport(endpoints=(address,))
+        if like is None
+        else Transport(endpoints=(address,), protocol=like.protocol, compression=like.compression)
+    )
 
 
 def vus_to_saturate(template: Template) -> int:

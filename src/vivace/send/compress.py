@@ -10,7 +10,7 @@ from functools import cache
 from typing import Final
 
 import pyarrow as pa
-from isal import isal_zlib
+from isal import igzip_lib, isal_zlib
 
 from vivace.send.transport import Compression
 
@@ -64,7 +64,7 @@ def _gunzip(data: bytes | bytearray | memoryview) -> bytes:
         member = isal_zlib.decompressobj(GZIP_FORMAT)
         try:
             part = member.decompress(rest, LARGEST - size + 1)
-        except isal_zlib.error as error:
+        except igzip_lib.IsalError as error:
             raise ValueError(f"not gzip data: {error}") from error
         size += len(part)
         if size > LARGEST:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import select
 from collections import deque
-from collections.abc import Mapping
 from itertools import cycle
 from selectors import DefaultSelector
 from time import monotonic_ns
@@ -20,7 +19,7 @@ from vivace.send.request import InFlight
 from vivace.send.transport import Transport
 from vivace.telemetry.template import Signal
 
-__all__ = ["Ended", "Exporter", "GrpcExporter", "TransportExporter", "open_exporter"]
+__all__ = ["Exporter", "TransportExporter", "open_exporter"]
 
 TEND_NS: Final = 500_000_000
 """How often the token and silent connections are looked after."""
@@ -123,10 +122,3 @@ class TransportExporter(Exporter):
 
     def _end(self, call: Call, ended_ns: int, answer: Answer) -> None:
         self._ended.append(Ended(self._requests.pop(call), ended_ns, answer))
-
-
-class GrpcExporter(TransportExporter):
-    """OTLP over plaintext gRPC to one endpoint."""
-
-    def __init__(self, endpoint: str, signal: Signal, timeout_s: float, headers: Mapping[str, str]) -> None:
-        super().__init__(Transport(endpoints=(endpoint,), timeout_s=timeout_s, headers=headers), signal)
