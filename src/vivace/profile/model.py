@@ -138,7 +138,12 @@ class QuerySettings(Configuration):
 
     limit: Annotated[int, Field(ge=1, le=100_000)] = 20
     click_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
+    repeat_probability: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """How often a question is asked once more at once, to see whether the answer is the same."""
+    retries: Annotated[int, Field(ge=0, le=100)] = 0
     timeout: Duration = 10.0
+    configuration: str | None = None
+    """The file of a query load that is asked instead of the built-in one; its endpoint and duration are the run's."""
 
 
 class TargetSettings(Configuration):

@@ -8,7 +8,9 @@ from random import Random
 from typing import Final
 
 import polars as pl
+from polars.exceptions import PolarsError
 
+from vivace.errors import ConfigurationError
 from vivace.ledger import SENDS, read_ledger
 from vivace.query.bucket import Window
 from vivace.query.settings import SentTelemetry
@@ -54,7 +56,12 @@ class KnownTraces:
         assert sent.ledger is not None  # noqa: S101 - asked before
         whole = (pl.col("outcome") == "acknowledged") & (pl.col("rejected").fill_null(0) == 0)
         whole &= pl.col("disorder").is_null()
-        rows = read_ledger(sent.ledger, SENDS).filter(whole & (pl.col("signal").fill_null("traces") == "traces"))
+        try:
+            ledger = read_ledger(sent.ledger, SENDS)
+        except (OSError, PolarsError) as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigurationError(f"{sent.ledger}: is no ledger of sends: {reason}; name one of a run") from error
+        rows = ledger.filter(whole & (pl.col("signal").fill_null("traces") == "traces"))
         chosen = rows.sample(min(MOST, rows.height), seed=sent.seed % 2**32).sort("t0_ns")
         self._requests = list(chosen.select("t0_ns", "request").iter_rows())
 

@@ -28,6 +28,7 @@ from vivace.query.answer import Answer, Failure
 from vivace.query.client import Client
 from vivace.query.configuration.settings import ENDLESS_S
 from vivace.query.exposition import check_port
+from vivace.query.known import KnownTraces
 from vivace.query.limiter import Limiter
 from vivace.query.load import QueryLoad
 from vivace.query.oracle.check import check_load
@@ -61,6 +62,8 @@ def ask(settings: AskingSettings, console: Console | None = None) -> ExitCode:
     load = settings.load
     if load.metrics_port is not None:
         check_port(load.metrics_port)
+    if load.sent is not None:
+        KnownTraces(load.sent)  # says at once what is wrong with them
     reach(load)
     folder = create_run_folder(settings.output, [settings.name])
     with stop_on_signals() as stop, Live(out) as live:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time_ns
 
 from vivace.measure.probe import Probes, ProbeSettings
 from vivace.pace import ConstantRate
 from vivace.profile.model import Profile
+from vivace.query.configuration.settings import Choices, read_configuration, settings_of
 from vivace.query.load import QueryLoad
 from vivace.query.mix import built_in_mix
 from vivace.query.oracle.check import check_load
@@ -168,7 +169,14 @@ def send_settings(
 def query_settings(
     profile: Profile, url: str, *, seed: int, ledger: Path, tenant: str | None, sent: SentTelemetry | None = None
 ) -> QuerySettings:
-    """The query load that a profile describes, with the built-in mix."""
+    """The query load that a profile describes, with the built-in mix, or that of the file which it names."""
+    headers = dict(profile.target.headers) if profile.target is not None else {}
+    if profile.query.configuration is not None:
+        configuration = read_configuration(Path(profile.query.configuration))
+        choices = Choices(endpoint=url, duration_s=profile.load.duration, seed=seed, serve_metrics=False)
+        told = settings_of(configuration, choices, ledger)
+        tenant = told.tenant if tenant is None else tenant
+        return replace(told, tenant=tenant, headers={**told.headers, **headers}, sent=sent)
     queries, buckets, plan = built_in_mix(profile.load.duration)
     return QuerySettings(
         base_url=url,
@@ -180,11 +188,13 @@ def query_settings(
         vus_max=profile.load.vus.max,
         limit=profile.query.limit,
         click_probability=profile.query.click_probability,
+        repeat_probability=profile.query.repeat_probability,
+        retries=profile.query.retries,
         seed=seed,
         duration_s=profile.load.duration,
         timeout_s=profile.query.timeout,
         tenant=tenant,
-        headers=dict(profile.target.headers) if profile.target is not None else {},
+        headers=headers,
         sent=sent,
         ledger=ledger,
     )
