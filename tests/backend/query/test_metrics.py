@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.backend.query.samples import NOW, SECOND, catalogue, request, span, unit
 
-from vivace.backend.query.metrics.quantile import quantile
+from vivace.backend.query.metrics.quantile import quantiles
 from vivace.backend.query.metrics.query import query
 from vivace.backend.query.metrics.timeline import Instant, Timeline, default_step, timeline
 from vivace.backend.store.unit import Unit
@@ -137,7 +137,8 @@ def test_series_with_equal_labels_are_computed_with() -> None:
     ],
 )
 def test_quantiles_are_interpolated_between_powers_of_two(exponents: list[int], share: float, value: float) -> None:
-    assert quantile(np.bincount(exponents, minlength=10).astype(np.float64), share) == pytest.approx(value)
+    counts = np.bincount(exponents, minlength=10).astype(np.float64)
+    assert quantiles(np.stack([counts, 0 * counts]), share) == pytest.approx([value, 0])
 
 
 def test_histograms_have_a_series_per_power_of_two() -> None:

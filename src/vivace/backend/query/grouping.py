@@ -94,6 +94,8 @@ def compact(numbers: Rows) -> tuple[Rows, Rows]:
     least, most = int(numbers.min()), int(numbers.max())
     if most - least > _DENSE:
         return _distinct(numbers)
+    if least == most:
+        return np.zeros(len(numbers), np.int64), np.zeros(1, np.int64)
     offset = numbers - least
     first = np.full(most - least + 1, -1, np.int64)
     first[offset[::-1]] = np.arange(len(numbers) - 1, -1, -1)

@@ -23,7 +23,7 @@ class Piece:
     count: int
 
     def spans(self) -> pa.RecordBatch:
-        """All columns of its spans."""
+        """Its spans, all columns that have a value there."""
         return self.view.slice("spans", self.first, self.count)
 
     def children(self, table: str) -> tuple[pa.RecordBatch, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from vivace.backend.query.lookup import Piece
 from vivace.backend.query.view import View
-from vivace.backend.store.tables import Kind, attribute_columns
+from vivace.backend.store.tables import FIXED, Kind, attribute_columns
 
 Attributes = Mapping[int, list[KeyValue]]
 Row = Mapping[str, object]
+Batch = TypeVar("Batch", ResourceSpans, ScopeSpans)
 
 _MASK: Final = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -55,6 +56,22 @@ class _Rebuilding:
             yield self._resource_spans(resource, by_scope)
 
     def _resource_spans(self, row: int, by_scope: Mapping[int, list[Span]]) -> ResourceSpans:
+        made = ResourceSpans()
+        made.CopyFrom(self._once("resources", row, self._resource))
+        made.scope_spans.extend(self._scope_spans(scope, spans) for scope, spans in by_scope.items())
+        return made
+
+    def _scope_spans(self, row: int, spans: list[Span]) -> ScopeSpans:
+        made = ScopeSpans()
+        made.CopyFrom(self._once("scopes", row, self._scope))
+        made.spans.extend(spans)
+        return made
+
+    def _once(self, table: str, row: int, make: Callable[[int], Batch]) -> Batch:
+        """What the spans of many traces share."""
+        return self._view.remember(("message", table, row), lambda: make(row), lambda made: 4 * made.ByteSize())
+
+    def _resource(self, row: int) -> ResourceSpans:
         fixed, attributes = self._row("resources", row)
         made = ResourceSpans(schema_url=_text(fixed["schema_url"]))
         if fixed["dropped_attributes"] is not None:
@@ -63,12 +80,11 @@ class _Rebuilding:
             references = fixed["entity_refs"]
             for reference in references if isinstance(references, list) else []:
                 made.resource.entity_refs.append(EntityRef.FromString(reference))
-        made.scope_spans.extend(self._scope_spans(scope, spans) for scope, spans in by_scope.items())
         return made
 
-    def _scope_spans(self, row: int, spans: list[Span]) -> ScopeSpans:
+    def _scope(self, row: int) -> ScopeSpans:
         fixed, attributes = self._row("scopes", row)
-        made = ScopeSpans(schema_url=_text(fixed["schema_url"]), spans=spans)
+        made = ScopeSpans(schema_url=_text(fixed["schema_url"]))
         if fixed["dropped_attributes"] is not None:
             scope = InstrumentationScope(name=_text(fixed["name"]), version=_text(fixed["version"]))
             scope.dropped_attributes_count = _integer(fixed["dropped_attributes"])
@@ -153,10 +169,11 @@ def _identity(view: View, trace: int) -> bytes:
 
 
 def _fixed(table: str, batch: pa.RecordBatch) -> list[Row]:
-    """The rows of a batch without their attributes."""
-    attributes = {column.name for column in attribute_columns(table, batch.schema.names)}
-    rows: list[Row] = batch.select([name for name in batch.schema.names if name not in attributes]).to_pylist()
-    return rows
+    """The rows of a batch without their attributes; a column that is left out is null."""
+    names = FIXED[table].names
+    there = [name for name in names if name in batch.schema.names]
+    columns = [batch.column(name).to_pylist() if name in there else [None] * len(batch) for name in names]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _attributes(view: View, table: str, batch: pa.RecordBatch, first: int) -> Attributes:

@@ -73,9 +73,9 @@ class View:
         self._memory.forget(self._number)
 
     def slice(self, table: str, first: int, count: int) -> pa.RecordBatch:
-        """All columns of some rows. A small table is read whole, and kept."""
+        """The rows from `first`, without columns that have no value there. A small table is read whole, and kept."""
         if not count or self.rows(table) > _SMALL:
-            return self.unit.slice(table, first, count)
+            return self.unit.filled(table, first, count)
         whole = self.remember(
             ("table", table), lambda: self.unit.slice(table, 0, self.rows(table)), lambda batch: int(batch.nbytes)
         )

@@ -12,11 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vivace.backend.store.folder import sync
+from vivace.backend.store.presence import Presence
 from vivace.backend.store.tables import FIXED, Tables
 
 ROW_GROUP: Final = 1 << 14
 """Rows that are read together when one trace is asked for."""
 COMPRESSION: Final = {"compression": "zstd", "compression_level": 3}
+
+PRESENCE: Final = b"vivace.presence"
+"""The key in a file's footer under which it says which columns have a value where."""
 
 _DELTA: Final = frozenset({"trace", "start", "duration", "time", "span", "first", "count"})
 _RANDOM: Final = frozenset({"trace_hi", "trace_lo", "span_id", "parent_id"})
@@ -42,16 +46,17 @@ def _write(batch: pa.RecordBatch, path: Path) -> int:
     names = batch.schema.names
     encoding = {name: "DELTA_BINARY_PACKED" for name in names if name in _DELTA}
     encoding |= {name: "PLAIN" for name in names if name in _RANDOM}
-    pq.write_table(
-        pa.Table.from_batches([batch]),
+    with pq.ParquetWriter(
         path,
-        row_group_size=ROW_GROUP,
+        batch.schema,
         use_dictionary=_leaves(batch.schema, exclude=encoding.keys()),
         column_encoding=encoding,
         write_statistics=False,
         write_page_checksum=True,
         **COMPRESSION,
-    )
+    ) as writer:
+        writer.write_table(pa.Table.from_batches([batch]), ROW_GROUP)
+        writer.add_key_value_metadata({PRESENCE: Presence.of(batch).encode()})
     sync(path)
     return path.stat().st_size
 
@@ -72,10 +77,12 @@ class BlockSource:
         """OSError or pyarrow.ArrowInvalid come from whatever reads a damaged or missing file."""
         self._folder = folder
         self._file = lru_cache(maxsize=len(FIXED))(self._open)
+        self._schema = lru_cache(maxsize=len(FIXED))(lambda table: self._file(table).schema_arrow)
+        self._presence = lru_cache(maxsize=len(FIXED))(self._read_presence)
 
     def names(self, table: str) -> list[str]:
         """See Source."""
-        names: list[str] = self._file(table).schema_arrow.names
+        names: list[str] = self._schema(table).names
         return names
 
     def rows(self, table: str) -> int:
@@ -86,18 +93,26 @@ class BlockSource:
     def column(self, table: str, name: str) -> pa.Array:
         """See Source."""
         file = self._file(table)
-        leaf = _leaves(pa.schema([file.schema_arrow.field(name)]), exclude=())
+        leaf = _leaves(pa.schema([self._schema(table).field(name)]), exclude=())
         return _chunk(file.read(columns=leaf, use_threads=False).column(0))
 
     def slice(self, table: str, first: int, count: int) -> pa.RecordBatch:
         """See Source."""
+        return self._some(table, first, count, self.names(table))
+
+    def filled(self, table: str, first: int, count: int) -> pa.RecordBatch:
+        """See Source."""
+        presence = self._presence(table)
+        names = self.names(table)
+        return self._some(table, first, count, presence.within(names, first, count) if presence and count else names)
+
+    def _some(self, table: str, first: int, count: int, names: list[str]) -> pa.RecordBatch:
         file = self._file(table)
+        schema = pa.schema([self._schema(table).field(name) for name in names])
         groups = list(range(first // ROW_GROUP, -(-(first + count) // ROW_GROUP)))
-        rows = file.read_row_groups(groups, use_threads=False) if count else file.schema_arrow.empty_table()
-        columns = [
-            _chunk(column) for column in rows.slice(first - ROW_GROUP * groups[0] if groups else 0, count).columns
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=file.schema_arrow)
+        read = file.read_row_groups(groups, _leaves(schema, ()), use_threads=True) if count else schema.empty_table()
+        rows = read.select(names).slice(first - ROW_GROUP * groups[0] if groups else 0, count)
+        return pa.RecordBatch.from_arrays([_chunk(column) for column in rows.columns], schema=schema)
 
     def tables(self) -> Tables:
         """All of the block."""
@@ -105,6 +120,11 @@ class BlockSource:
 
     def _open(self, table: str) -> pq.ParquetFile:
         return pq.ParquetFile(self._folder / f"{table}.parquet", memory_map=True, page_checksum_verification=True)
+
+    def _read_presence(self, table: str) -> Presence | None:
+        """None for a file that does not say."""
+        said = (self._file(table).metadata.metadata or {}).get(PRESENCE)
+        return None if said is None else Presence.decode(said, len(self.names(table)))
 
 
 def _chunk(column: pa.ChunkedArray) -> pa.Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import pyarrow as pa
@@ -152,6 +153,7 @@ def attribute_columns(table: str, names: list[str]) -> tuple[AttributeColumn, ..
     return tuple(_attribute_column(scope, name) for name in names if name not in fixed)
 
 
+@lru_cache(maxsize=1 << 14)
 def _attribute_column(scope: str, name: str) -> AttributeColumn:
     key, _, kind = name[len(scope) + 1 :].rpartition(":")
     return AttributeColumn(scope, key, Kind(kind))

@@ -57,6 +57,9 @@ class Source(Protocol):
     def slice(self, table: str, first: int, count: int) -> pa.RecordBatch:
         """All columns of some rows."""
 
+    def filled(self, table: str, first: int, count: int) -> pa.RecordBatch:
+        """The columns that have a value in any of some rows, and perhaps others."""
+
 
 class ColumnCache:
     """Keeps the columns that were used last, up to a number of bytes. Safe for use by several threads."""
@@ -126,6 +129,10 @@ class Unit:
         """All columns of the rows from `first`; of a block only what holds these rows is read and decoded."""
         return self._source.slice(table, first, count)
 
+    def filled(self, table: str, first: int, count: int) -> pa.RecordBatch:
+        """The rows from `first` without columns that are known to have no value in any of them."""
+        return self._source.filled(table, first, count)
+
     def _read_attribute_columns(self, table: str) -> tuple[AttributeColumn, ...]:
         return attribute_columns(table, self._source.names(table))
 
@@ -153,6 +160,10 @@ class TablesSource:
     def slice(self, table: str, first: int, count: int) -> pa.RecordBatch:
         """See Source."""
         return self._tables[table].slice(first, count)
+
+    def filled(self, table: str, first: int, count: int) -> pa.RecordBatch:
+        """See Source."""
+        return self.slice(table, first, count)
 
 
 def unit_info(identity: str, kind: UnitKind, tables: Tables, size: int) -> UnitInfo:

@@ -116,4 +116,6 @@ def _partial(view: View, rows: Rows, buckets: Rows, field: Field, asked: Conditi
     value = Evaluation(asked).value(field, Frame(view, "spans", rows))
     assert isinstance(value, Sequence)  # noqa: S101 - a field is no literal
     there = np.flatnonzero(known(value, len(rows)))
-    return partial(view, rows[there], buckets[there], MetricsAggregate("count_over_time", by=(field,)), asked)
+    return partial(
+        Frame(view, "spans", rows[there]), buckets[there], MetricsAggregate("count_over_time", by=(field,)), asked
+    )

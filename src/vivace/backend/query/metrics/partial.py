@@ -16,7 +16,6 @@ from vivace.backend.query.fields import Frame
 from vivace.backend.query.grouping import columns, compact, group_codes
 from vivace.backend.query.shown import Json, computed
 from vivace.backend.query.value import NUMBERS, Column, Identifiers, Lists, Part, Rows, Type
-from vivace.backend.query.view import View
 from vivace.traceql.tree import Attribute, FieldExpression, IntrinsicField, MetricsAggregate
 
 Floats = npt.NDArray[np.float64]
@@ -27,6 +26,9 @@ EXPONENTS: Final = 65
 """Buckets of a histogram: powers of two up to those of 64 bits."""
 HISTOGRAMS: Final = frozenset({"quantile_over_time", "histogram_over_time"})
 SECONDS: Final = 1e-9
+_LEAST: Final = 2
+"""Numbers below are in no bucket of a histogram."""
+_MANY_STEPS: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +51,33 @@ class Partial:
         return sum(array.nbytes for array in (self.group, self.bucket, self.exponent, *self.figures.values()))
 
 
-def partial(view: View, rows: Rows, buckets: Rows, aggregate: MetricsAggregate, asked: Conditions) -> Partial:
+def partial(frame: Frame, buckets: Rows, aggregate: MetricsAggregate, asked: Conditions) -> Partial:
     """The contribution of some spans, of which the bucket is known."""
     evaluation = Evaluation(asked)
-    frame = Frame(view, "spans", rows)
     numbers = NUMBERS - {Type.FLOAT} if aggregate.function in HISTOGRAMS else NUMBERS
     values, durations = _values(aggregate.field, evaluation, frame, numbers)
+    exponent = None
     if aggregate.field is not None:
-        known = np.flatnonzero(~np.isnan(values))
-        frame, buckets, values = Frame(view, "spans", rows[known]), buckets[known], values[known]
+        used = ~np.isnan(values) if aggregate.function not in HISTOGRAMS else values >= _LEAST
+        if not used.all():
+            frame, buckets, values = frame.within(used), buckets[used], values[used]
+        exponent = _exponents(values) if aggregate.function in HISTOGRAMS else None
     group, labels = _groups(aggregate.by, evaluation, frame)
-    exponent = np.zeros(len(group), np.int64)
-    if aggregate.function in HISTOGRAMS:
-        whole, exponent = _exponents(values)
-        group, buckets, values = group[whole], buckets[whole], values[whole]
-    step, _ = compact(buckets)
-    cell, first = compact((group * (int(step.max(initial=0)) + 1) + step) * EXPONENTS + exponent)
+    cell, first = compact(_cells(group, buckets, exponent))
     figures = _figures(aggregate.function, cell, values, len(first))
-    return Partial(labels, group[first], buckets[first], exponent[first], figures, durations)
+    exponents = np.zeros(len(first), np.int64) if exponent is None else exponent[first]
+    return Partial(labels, group[first], buckets[first], exponents, figures, durations)
+
+
+def _cells(group: Rows, buckets: Rows, exponent: Rows | None) -> Rows:
+    """A number for each group, step and exponent."""
+    if not len(buckets):
+        return buckets
+    step = buckets - buckets.min()
+    if int(step.max()) > _MANY_STEPS:
+        step, _ = compact(buckets)
+    cell = step if not group.any() else group * (int(step.max()) + 1) + step
+    return cell if exponent is None else np.asarray(cell * EXPONENTS + exponent)
 
 
 def _figures(function: str, cell: Rows, values: Floats, cells: int) -> dict[str, Floats]:
@@ -99,12 +110,11 @@ def _groups(
     by: Sequence[FieldExpression], evaluation: Evaluation, frame: Frame
 ) -> tuple[Rows, tuple[tuple[Label, ...], ...]]:
     """The number of every span's group, and the groups' labels."""
-    combined = np.zeros(len(frame), np.int64)
+    group, first = np.zeros(len(frame), np.int64), np.zeros(min(1, len(frame)), np.int64)
     parts_of = [columns(evaluation.value(field, frame), len(frame)) for field in by]
-    for parts in parts_of:
-        codes, _ = compact(group_codes(parts, len(frame)))
-        combined, _ = compact(combined * (int(codes.max(initial=0)) + 1) + codes)
-    group, first = compact(combined)
+    for place, parts in enumerate(parts_of):
+        codes = group_codes(parts, len(frame))
+        group, first = compact(group * (int(codes.max(initial=0)) + 2) + codes if place else codes)
     labels = tuple(tuple(_label(parts, int(row)) for parts in parts_of) for row in first)
     return group, labels
 
@@ -126,8 +136,7 @@ def label_value(label: Label) -> Json:
     return {label[0]: label[1]}
 
 
-def _exponents(values: Floats) -> tuple[Rows, Rows]:
-    """The places of numbers from 2 on, and the exponent of the least power of two that is not below each."""
-    whole = np.flatnonzero(values >= 2)
-    mantissa, exponent = np.frexp(values[whole])
-    return whole, np.where(mantissa == 0.5, exponent - 1, exponent).astype(np.int64)
+def _exponents(values: Floats) -> Rows:
+    """The exponent of the least power of two that is not below each number."""
+    mantissa, exponent = np.frexp(values)
+    return np.where(mantissa == 0.5, exponent - 1, exponent).astype(np.int64)

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from vivace.backend.query.metrics.partial import Floats
 
 
-def quantile(counts: Floats, share: float) -> float:
-    """The value below which a share of what was counted lies; `counts` is by exponent. 0 when nothing was counted.
+def quantiles(counts: Floats, share: float) -> Floats:
+    """For each row the value below which a share of what was counted lies; `counts` is rows by exponents.
 
     The bucket in which the share ends is looked for. From the bucket before it that counted anything, or else from half
-    its own bound, to its bound the value is interpolated exponentially.
+    its own bound, to its bound the value is interpolated exponentially. 0 where nothing was counted.
     """
-    filled = np.flatnonzero(counts).tolist()
-    if not filled:
-        return 0.0
-    wanted = max(1.0, math.ceil(share * float(counts.sum())))
-    passed, below = 0.0, filled[0] - 1
-    for exponent in filled:
-        count = float(counts[exponent])
-        if passed + count >= wanted:
-            return float(2.0 ** (below + (exponent - below) * (wanted - passed) / count))
-        passed, below = passed + count, exponent
-    return float(2.0**below)
+    row, exponents = np.arange(len(counts)), np.arange(counts.shape[1])
+    passed = counts.cumsum(axis=1)
+    total = passed[:, -1]
+    wanted = np.maximum(1.0, np.ceil(share * total))
+    at = (passed >= wanted[:, None]).argmax(axis=1)
+    filled = np.maximum.accumulate(np.where(counts > 0, exponents, -1), axis=1)
+    before = np.where(at > 0, filled[row, np.maximum(at - 1, 0)], -1)
+    below = np.where(before >= 0, before, at - 1)
+    here = np.maximum(counts[row, at], 1.0)
+    reached = (wanted - (passed[row, at] - counts[row, at])) / here
+    return np.asarray(np.where(total > 0, 2.0 ** (below + (at - below) * reached), 0.0))

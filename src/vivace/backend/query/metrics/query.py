@@ -8,6 +8,7 @@ import numpy as np
 
 from vivace.backend.query.catalogue import Visible
 from vivace.backend.query.conditions import Conditions, conditions
+from vivace.backend.query.fields import Frame
 from vivace.backend.query.metrics.comparison import compared
 from vivace.backend.query.metrics.labels import series_label
 from vivace.backend.query.metrics.operations import Operand, operated
@@ -80,11 +81,12 @@ def _counted(
 ) -> Partial:
     view = visible.view
     sets = matched(view, expression.pipeline, asked)
-    rows = sets.span_rows()
+    frame = Frame(view, "spans", sets.rows)
     if visible.hidden is not None:
-        rows = rows[~visible.hidden[sets.trace[sets.of]]]
-    buckets = times.buckets(view.numbers("spans", "start").data[rows].astype(np.int64, copy=False))
+        frame = frame.within(~visible.hidden[sets.trace[sets.of]])
+    starts = view.numbers("spans", "start").take(frame.rows).data
+    buckets = times.buckets(starts.astype(np.int64, copy=False))
     if isinstance(times, Instant):
         inside = buckets >= 0
-        rows, buckets = rows[inside], buckets[inside]
-    return partial(view, rows, buckets, aggregate, asked)
+        frame, buckets = frame.within(inside), buckets[inside]
+    return partial(frame, buckets, aggregate, asked)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from vivace.backend.query.metrics.partial import EXPONENTS, HISTOGRAMS, SECONDS, Floats, Label, Partial
-from vivace.backend.query.metrics.quantile import quantile
+from vivace.backend.query.metrics.quantile import quantiles
 from vivace.backend.query.metrics.timeline import Times
 from vivace.traceql.tree import MetricsAggregate
 
@@ -83,7 +83,7 @@ def _series(sums: _Sums, names: Sequence[str], aggregate: MetricsAggregate, time
         labels: Labels = tuple(zip(names, group, strict=True))
         if aggregate.function == "quantile_over_time":
             for share in aggregate.quantiles:
-                values = np.array([quantile(counts, share) for counts in figures["count"]]) * scale
+                values = quantiles(figures["count"], share) * scale
                 yield Series((*labels, ("p", ("doubleValue", share))), values)
         elif aggregate.function == "histogram_over_time":
             for exponent in np.flatnonzero(figures["count"].any(axis=0)):
