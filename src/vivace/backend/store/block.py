@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 
 from vivace.backend.store.folder import sync
 from vivace.backend.store.presence import Presence
+from vivace.backend.store.row_groups import row_groups
 from vivace.backend.store.tables import FIXED, Tables
 
 ROW_GROUP: Final = 1 << 14
 """Rows that are read together when one trace is asked for."""
-COMPRESSION: Final = {"compression": "zstd", "compression_level": 3}
+COMPRESSION: Final = {"compression": "zstd", "compression_level": 1}
 
 PRESENCE: Final = b"vivace.presence"
 """The key in a file's footer under which it says which columns have a value where."""
@@ -55,7 +56,8 @@ def _write(batch: pa.RecordBatch, path: Path) -> int:
         write_page_checksum=True,
         **COMPRESSION,
     ) as writer:
-        writer.write_table(pa.Table.from_batches([batch]), ROW_GROUP)
+        for group in row_groups(batch, ROW_GROUP):
+            writer.write_batch(group)
         writer.add_key_value_metadata({PRESENCE: Presence.of(batch).encode()})
     sync(path)
     return path.stat().st_size
