@@ -42,4 +42,5 @@ def test_waiting_requests_come_out_in_time_and_once() -> None:
     assert waiting.next_ns == 10
     assert [request.number for request, _ in waiting.due(20)] == [1, 2]
     assert [request.number for request, _, _ in waiting.give_up()] == [0]
-    assert (len(waiting), waiting.next_ns) == (0, None)
+    assert not len(waiting)
+    assert waiting.next_ns is None

@@ -21,7 +21,7 @@ T0 = 1_700_000_000_000_000_000
 ENTRIES = st.lists(
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=3), min_size=1, max_size=8
 )
-"""Of each entry, its scopes: which trace (counted from the entry's number, so that neighbours share), how many spans."""
+"""Of each entry, its scopes: which trace (counted from the entry's number: neighbours share), how many spans."""
 
 
 def data_of(entries: list[list[tuple[int, int]]]) -> TracesData:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from vivace import __version__
-from vivace.cli import generate, profiles, query, report, run, serve, sink
+from vivace.cli import generate, profiles, query, report, run, send, serve, sink
 from vivace.errors import ExitCode, VivaceError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("generate")(generate.generate)
+app.command("send")(send.send)
 app.command("serve")(serve.serve)
 app.command("sink")(sink.sink)
 app.command("query")(query.query)

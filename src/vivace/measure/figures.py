@@ -70,6 +70,21 @@ class IngestFigures(Part):
     """From when a request was due to its start."""
     errors: Mapping[str, int] = Field(default_factory=dict)
     """Requests that were not acknowledged, by status."""
+    attempts: int | None = None
+    """How often all that were sent were, with retries."""
+    retry_amplification: float | None = None
+    """Bytes sent in all attempts, over those of the first ones."""
+    disorder: Mapping[str, int] = Field(default_factory=dict)
+    """Requests with something wrong on purpose, by what it is."""
+
+
+class Adjustment(Part):
+    """What became of a rate that followed the target's answers, in items per second."""
+
+    last: int
+    raised: int
+    """Times, over all senders."""
+    lowered: int
 
 
 class QueryGroup(Part):
@@ -209,6 +224,10 @@ class Figures(Part):
     duration_s: float
     """How long the load lasted."""
     ingest: IngestFigures | None = None
+    """Of all signals together; what it calls spans are data points and log records, too."""
+    signals: Mapping[str, IngestFigures] | None = None
+    """Of each, where there are others than traces."""
+    adjustment: Adjustment | None = None
     query: QueryFigures | None = None
     verification: VerificationFigures | None = None
     resources: ResourceFigures | None = None

@@ -46,6 +46,9 @@ def ingest_figures(sends: pl.DataFrame, duration_s: float, vus_max: int | None =
         service_ms=latency(sent.select(SERVICE).to_series()),
         late_ms=latency(sent.select(LATE).to_series()),
         errors=_errors(sent),
+        attempts=_attempts(sent),
+        retry_amplification=_amplification(sent),
+        disorder=_disorder(sent),
     )
 
 
@@ -65,3 +68,24 @@ def _errors(sent: pl.DataFrame) -> dict[str, int]:
     failed = sent.filter(pl.col("outcome") != "acknowledged").with_columns(pl.col("status").fill_null("no answer"))
     counts = failed.group_by("status").len().sort("len", "status", descending=[True, False])
     return {str(status): int(count) for status, count in counts.iter_rows()}
+
+
+def _attempts(sent: pl.DataFrame) -> int | None:
+    """None where the ledger does not say."""
+    attempts = sent["attempts"] if "attempts" in sent.columns else pl.Series(dtype=pl.Int64)
+    return int(attempts.cast(pl.Int64).sum()) if attempts.len() and attempts.null_count() == 0 else None
+
+
+def _amplification(sent: pl.DataFrame) -> float | None:
+    size = _bytes(sent)
+    if _attempts(sent) is None or not size:
+        return None
+    return float(sent.select((pl.col("bytes").cast(pl.Int64) * pl.col("attempts")).sum()).item()) / size
+
+
+def _disorder(sent: pl.DataFrame) -> dict[str, int]:
+    """Requests by what is wrong with them on purpose, the most frequent first."""
+    if "disorder" not in sent.columns:
+        return {}
+    counts = sent.drop_nulls("disorder").group_by("disorder").len().sort("len", "disorder", descending=[True, False])
+    return {str(kind): int(count) for kind, count in counts.iter_rows()}

@@ -35,6 +35,18 @@ class SendProgress:
     clock_step_s: float | None
     """The farthest that the system's clock was set during the replay; None when it was not."""
     done: bool
+    errors: int = 0
+    """Requests that failed, or of which nobody knows."""
+    retries: int = 0
+    """Attempts after the first."""
+    retried_bytes: int = 0
+    disordered: int = 0
+    """Requests with something wrong on purpose."""
+    adjusted_rate: int | None = None
+    """Items per second that the adjustment allows; None without one."""
+    raised: int = 0
+    """Times that it did."""
+    lowered: int = 0
 
 
 def progress_of(boards: Sequence[Board], ended: Sequence[bool], now_ns: int) -> SendProgress:
@@ -60,6 +72,13 @@ def progress_of(boards: Sequence[Board], ended: Sequence[bool], now_ns: int) -> 
         response_p99_ms=p99,
         clock_step_s=step_ns / 1e9 if step_ns else None,
         done=all(ended),
+        errors=total[Count.ERRORS],
+        retries=total[Count.RETRIES],
+        retried_bytes=total[Count.RETRIED_BYTES],
+        disordered=total[Count.DISORDERED],
+        adjusted_rate=total[Count.RATE] or None,
+        raised=total[Count.RAISED],
+        lowered=total[Count.LOWERED],
     )
 
 
