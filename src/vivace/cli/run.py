@@ -32,9 +32,7 @@ class TargetKind(StrEnum):
 
 
 def run(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="PROFILE", help="Names or files; all when none.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="PROFILE", help="Names or files; all when none.")] = None,
     profiles: Annotated[str | None, typer.Option(help="The same, separated by commas.")] = None,
     profiles_dir: Annotated[Path | None, typer.Option(help="A folder with profiles besides the built-in ones.")] = None,
     test_type: Annotated[TestType, typer.Option(help="Send, ask, or both.")] = TestType.COMBINED,
