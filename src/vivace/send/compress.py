@@ -64,7 +64,7 @@ def _gunzip(data: bytes | bytearray | memoryview) -> bytes:
         member = isal_zlib.decompressobj(GZIP_FORMAT)
         try:
             part = member.decompress(rest, LARGEST - size + 1)
-        except igzip_lib.IsalError as error:
+        except igzip_lib.IsalError as error:  # type: ignore[misc]  # the stub calls it an instance
             raise ValueError(f"not gzip data: {error}") from error
         size += len(part)
         if size > LARGEST:

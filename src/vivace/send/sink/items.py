@@ -9,48 +9,27 @@ import numpy as np
 import numpy.typing as npt
 
 from vivace.errors import TemplateError
+from vivace.send.sink.members import Extent, members
 from vivace.telemetry.arrays import Bytes, Words
 from vivace.telemetry.template import Signal
 from vivace.telemetry.wire import METRIC, TRACE_ID, Message, scan
 
-NOTHING: Final = Message({})
-SPANS: Final = Message({1: ("resources", Message({2: ("scopes", Message({2: ("items", NOTHING)}))}))})
-SPANS_TRACES: Final = Message(
-    {1: ("resources", Message({2: ("scopes", Message({2: ("items", Message({1: ("trace_id", TRACE_ID)}))}))}))}
-)
-RECORDS_TRACES: Final = Message(
-    {1: ("resources", Message({2: ("scopes", Message({2: ("items", Message({9: ("trace_id", TRACE_ID)}))}))}))}
-)
-KINDS: Final = {number: name for number, (name, _) in METRIC.fields.items()}
-POINTS: Final = Message(
-    {
-        1: (
-            "resources",
-            Message(
-                {
-                    2: (
-                        "scopes",
-                        Message(
-                            {
-                                2: (
-                                    "metrics",
-                                    Message(
-                                        {
-                                            number: (name, Message({1: (f"{name}_points", NOTHING)}))
-                                            for number, name in KINDS.items()
-                                        }
-                                    ),
-                                )
-                            }
-                        ),
-                    )
-                }
-            ),
-        )
-    }
-)
+ITEMS: Final = (1, 2, 2)
+"""Field numbers from a request to its spans, metrics or log records: resources, scopes, items."""
+DATA: Final = tuple(METRIC.fields)
+"""A metric's field numbers of its data, each of which holds points in its first field."""
+
+
+def _traced_items(trace_id: int) -> Message:
+    """Items whose trace ID is in that field."""
+    item = Message({trace_id: ("trace_id", TRACE_ID)})
+    return Message({1: ("resources", Message({2: ("scopes", Message({2: ("items", item)}))}))})
+
+
+SPANS: Final = _traced_items(1)
+RECORDS: Final = _traced_items(9)
 FIRST_TRACE_ID: Final = 0x100A
-"""Tag and length of a span's trace ID, where it comes first, as a little-endian number."""
+"""Tag and length of a span's trace ID, where it comes first, as nearly every encoder has it; little-endian."""
 NO_TRACES: Final = np.zeros((0, 2), np.uint64)
 JSON_LISTS: Final = {
     Signal.TRACES: ("resourceSpans", "scopeSpans", "spans"),
@@ -70,17 +49,22 @@ class Content(NamedTuple):
 
 def content_of(request: bytes | bytearray, signal: Signal, traces: bool) -> Content:
     """Of an OTLP message; ValueError when it is none."""
-    payload = np.frombuffer(request, np.uint8)
-    try:
-        match signal:
-            case Signal.METRICS:
-                found = scan(payload, POINTS, "request")
-                return Content(sum(found[f"{name}_points"].start.size for name in KINDS.values()), NO_TRACES)
-            case Signal.LOGS:
-                return _traced(payload, RECORDS_TRACES) if traces else _untraced(payload)
-        return _spans(payload) if traces else _untraced(payload)
-    except TemplateError as error:
-        raise ValueError(str(error)) from error
+    data = bytes(request)
+    items = members(data, ITEMS, (0, len(data)))
+    if signal is Signal.METRICS:
+        return Content(_points(data, items), NO_TRACES)
+    if not traces or not items:
+        return Content(len(items), NO_TRACES)
+    payload = np.frombuffer(data, np.uint8)
+    if signal is Signal.TRACES:
+        start = np.array([start for start, _ in items])
+        if start[-1] + 18 <= payload.size and (_words(payload, start, np.uint16) == FIRST_TRACE_ID).all():
+            return Content(len(items), _ids(payload, start + 2))
+    return Content(len(items), _read_ids(payload, SPANS if signal is Signal.TRACES else RECORDS))
+
+
+def _points(data: bytes, metrics: list[Extent]) -> int:
+    return sum(len(members(data, (number, 1), metric)) for metric in metrics for number in DATA)
 
 
 def json_content_of(request: bytes | bytearray, signal: Signal, traces: bool) -> Content:
@@ -102,24 +86,13 @@ def json_content_of(request: bytes | bytearray, signal: Signal, traces: bool) ->
     return Content(len(items), np.frombuffer(b"".join(named), np.uint64).reshape(-1, 2))
 
 
-def _untraced(payload: Bytes) -> Content:
-    return Content(scan(payload, SPANS, "request")["items"].start.size, NO_TRACES)
-
-
-def _spans(payload: Bytes) -> Content:
-    """Nearly every encoder writes the trace ID first, so that the spans need not be read."""
-    start = scan(payload, SPANS, "request")["items"].start
-    if not start.size:
-        return Content(0, NO_TRACES)
-    if payload.size < start[-1] + 18 or (_words(payload, start, np.uint16) != FIRST_TRACE_ID).any():
-        return _traced(payload, SPANS_TRACES)
-    return Content(start.size, _ids(payload, start + 2))
-
-
-def _traced(payload: Bytes, table: Message) -> Content:
-    items = scan(payload, table, "request")["items"]
-    places = items.leaves["trace_id"]
-    return Content(places.size, _ids(payload, places[places >= 0]))
+def _read_ids(payload: Bytes, table: Message) -> Words:
+    """From items whose first field is something else, so that they have to be read."""
+    try:
+        places = scan(payload, table, "request")["items"].leaves["trace_id"]
+    except TemplateError as error:
+        raise ValueError(str(error)) from error
+    return _ids(payload, places[places >= 0])
 
 
 def _ids(payload: Bytes, places: npt.NDArray[np.int64]) -> Words:
