@@ -17,8 +17,6 @@ METHODS: Final = {
 PATHS: Final = {signal: f"/v1/{signal}" for signal in Signal}
 """Over HTTP."""
 
-UNLIMITED_MESSAGES: Final = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
-
 
 def read_partial_success(response: bytes) -> tuple[int, str]:
     """How many items an answer refuses, and its words; (0, "") when it refuses nothing.
