@@ -29,7 +29,7 @@ RUN = """
 import sys
 from pathlib import Path
 from vivace.backend.query.server import run
-run(Path(sys.argv[1]), "127.0.0.1:0", lambda address: print(address, flush=True))
+run(Path(sys.argv[1]), "127.0.0.1:0", announce=lambda *addresses: print(*addresses, flush=True))
 """
 
 
@@ -51,6 +51,7 @@ class Answer:
 @dataclass(frozen=True)
 class Server:
     address: str
+    grpc: str
     folder: Path
     process: subprocess.Popen[str]
 
@@ -81,7 +82,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     process = subprocess.Popen([sys.executable, "-c", RUN, str(folder)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        yield Server(process.stdout.readline().strip(), folder, process)
+        http, grpc = process.stdout.readline().split()
+        yield Server(http, grpc, folder, process)
     finally:
         process.terminate()
         assert process.wait(20) in (0, -signal.SIGTERM)

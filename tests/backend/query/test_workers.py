@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from starlette.requests import Request
 
-from vivace.backend.query.workers import Abandoned, Overloaded, Workers
+from vivace.backend.query.workers import Abandoned, Overloaded, TimedOut, Workers
 
 
 def request(gone: asyncio.Event) -> Request:
@@ -64,6 +64,34 @@ def test_a_query_ends_when_its_client_has_gone() -> None:
         gone.set()
         with pytest.raises(Abandoned):
             await running
+        workers.close()
+
+    asyncio.run(run())
+
+
+def test_a_query_past_its_time_is_ended() -> None:
+    async def run() -> None:
+        workers, gone = Workers(threads=1, waiting=0, limit_s=0.05), asyncio.Event()
+        with pytest.raises(TimedOut):
+            await workers.run(request(gone), until_abandoned)
+        assert await workers.run(request(gone), lambda _: "next") == "next"
+        workers.close()
+
+    asyncio.run(run())
+
+
+def test_a_query_that_does_not_notice_is_answered_for_and_counted_until_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vivace.backend.query.workers._GRACE_S", 0.0)
+
+    async def run() -> None:
+        workers, gone, slow = Workers(threads=1, waiting=0, limit_s=0.05), asyncio.Event(), threading.Event()
+        with pytest.raises(TimedOut):
+            await workers.run(request(gone), lambda _: slow.wait(10))
+        with pytest.raises(Overloaded):
+            await workers.run(request(gone), lambda _: None)
+        slow.set()
         workers.close()
 
     asyncio.run(run())

@@ -31,7 +31,16 @@ class Server:
     def __init__(self, root: Path) -> None:
         self.folder = DataFolder(root)
         self.folder.addresses.unlink(missing_ok=True)  # of a server that was killed
-        flags = ["--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"]
+        flags = [
+            "--http",
+            "127.0.0.1:0",
+            "--otlp-grpc",
+            "127.0.0.1:0",
+            "--otlp-http",
+            "127.0.0.1:0",
+            "--grpc",
+            "127.0.0.1:0",
+        ]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "vivace", "serve", *flags, "--data-dir", str(root)],
             stdout=subprocess.PIPE,

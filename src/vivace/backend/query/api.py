@@ -24,7 +24,7 @@ from vivace.backend.query.parameters import metrics_parameters, search_parameter
 from vivace.backend.query.querier import Check, Querier
 from vivace.backend.query.shown import Json
 from vivace.backend.query.tags_api import names_v1, names_v2, values_v1, values_v2
-from vivace.backend.query.workers import Abandoned, Overloaded, Workers
+from vivace.backend.query.workers import Abandoned, Overloaded, TimedOut, Workers
 from vivace.errors import QueryError, VivaceError
 
 PROTOBUF: Final = "application/protobuf"
@@ -38,12 +38,15 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Api:
     """The routes, over a querier and the threads that it works in."""
 
-    def __init__(self, querier: Querier, metrics_folder: Path, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, querier: Querier, workers: Workers, metrics: Metrics, folder: Path, ready: Callable[[], bool]
+    ) -> None:
+        """`folder` is where the other processes write their metrics."""
         self._querier = querier
-        self._metrics_folder = metrics_folder
+        self._metrics_folder = folder
         self._ready = ready
-        self._workers = Workers()
-        self._metrics = Metrics()
+        self._workers = workers
+        self._metrics = metrics
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -67,10 +70,6 @@ class Api:
             middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
             exception_handlers={HTTPException: _refused},
         )
-
-    def close(self) -> None:
-        """Stop the threads."""
-        self._workers.close()
 
     def _route(self, path: str, name: str, handler: Handler) -> Route:
         async def observed(request: Request) -> Response:
@@ -155,6 +154,10 @@ async def _answered(request: Request, handler: Handler) -> Response:
         return PlainTextResponse(str(error), 400)
     except Overloaded:
         return PlainTextResponse("job queue full", 429)
+    except TimedOut:
+        return PlainTextResponse("the query took longer than is allowed; ask for less, or for a shorter time", 504)
+    except (OSError, VivaceError) as error:
+        return PlainTextResponse(f"the store cannot be read: {error}", 500)
     except Abandoned:
         return PlainTextResponse("the client has gone", ABANDONED)
 

@@ -24,7 +24,7 @@ class Metrics:
         build = Gauge("tempo_build_info", "The version that runs.", ["version", "revision"], registry=self.registry)
         build.labels(__version__, "vivace").set(1)
 
-    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+    def observe(self, method: str, route: str, status: int | str, seconds: float) -> None:
         """Count one request."""
         self.requests.labels(method, route, str(status), "false").observe(seconds)
 

@@ -8,11 +8,11 @@ from typing import Final
 
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from vivace.backend.query.catalogue import Catalogue, Snapshot
+from vivace.backend.query.catalogue import Catalogue, Snapshot, Visible
 from vivace.backend.query.memory import Memory
 from vivace.backend.query.metrics.answer import instant_answer, range_answer
 from vivace.backend.query.metrics.query import query
-from vivace.backend.query.metrics.timeline import Instant, default_step, timeline
+from vivace.backend.query.metrics.timeline import Instant, Timeline, default_step, timeline
 from vivace.backend.query.parameters import MetricsParameters, SearchParameters, search_parameters
 from vivace.backend.query.rebuild import rebuild
 from vivace.backend.query.search import SearchRequest, search
@@ -21,7 +21,7 @@ from vivace.backend.query.tag_search import tag_pipeline
 from vivace.backend.query.tags import TagRequest, TagValue, tag_names, tag_values
 from vivace.errors import QueryError
 from vivace.traceql.parser import parse
-from vivace.traceql.tree import Attribute, IntrinsicField, MetricsExpression, Pipeline, Scope
+from vivace.traceql.tree import Attribute, Compare, IntrinsicField, MetricsExpression, MetricsPipeline, Pipeline, Scope
 
 MEMORY_BYTES: Final = 1 << 30
 WARM_SEARCH: Final = '{ .a =~ "b.*" } >> { status = error && duration > 1ms } | count() > 1'
@@ -29,6 +29,12 @@ WARM_METRICS: Final = "{ } | rate() by (resource.service.name)"
 
 Check = Callable[[], None]
 """Raises when nobody waits for the answer any more."""
+Offer = Callable[[Callable[[], Json]], None]
+"""Takes what would make a partial answer, and may make it."""
+
+
+def decline(_: Callable[[], Json]) -> None:
+    """An offer that is not taken."""
 
 
 class Querier:
@@ -47,8 +53,8 @@ class Querier:
         self.search(search_parameters({"q": WARM_SEARCH}, time.time_ns()), lambda: None)
         _metrics(WARM_METRICS)
 
-    def search(self, parameters: SearchParameters, check: Check) -> Json:
-        """The answer of /api/search."""
+    def search(self, parameters: SearchParameters, check: Check, offer: Offer = decline) -> Json:
+        """The answer of /api/search; partial ones are offered."""
         request = SearchRequest(
             pipeline=_pipeline(parameters.query) if parameters.query else tag_pipeline(parameters),
             limit=parameters.limit,
@@ -60,14 +66,18 @@ class Querier:
         views = self._catalogue.visible()
         spans, traces = (sum(one.view.rows(table) for one in views) for table in ("spans", "traces"))
         metrics: Json = {"inspectedTraces": traces, "inspectedSpans": str(spans)} if spans else {}
-        return {"traces": search(views, request, check), "metrics": metrics}
+        found = search(views, request, check, lambda make: offer(lambda: {"traces": make()}))
+        return {"traces": found, "metrics": metrics}
 
-    def metrics_range(self, parameters: MetricsParameters, check: Check) -> Json:
-        """The answer of /api/metrics/query_range."""
+    def metrics_range(self, parameters: MetricsParameters, check: Check, offer: Offer = decline) -> Json:
+        """The answer of /api/metrics/query_range; partial ones are offered, the newest units first."""
         root = _metrics(parameters.query)
         start, end = parameters.start_ns, parameters.end_ns
         times = timeline(start, end, parameters.step_ns or default_step(start, end))
-        return range_answer(query(root, self._catalogue.visible(), times, check), times)
+        views = self._catalogue.visible()
+        if isinstance(root, MetricsPipeline) and not isinstance(root.aggregate, Compare):
+            _gradually(root, views, times, check, offer)
+        return range_answer(query(root, views, times, check), times)
 
     def metrics_instant(self, parameters: MetricsParameters, check: Check) -> Json:
         """The answer of /api/metrics/query."""
@@ -86,6 +96,17 @@ class Querier:
     def trace(self, trace_id: int) -> TracesData:
         """A whole trace, empty when no unit has it."""
         return rebuild(self._catalogue.pieces(trace_id))
+
+
+def _gradually(root: MetricsPipeline, views: Sequence[Visible], times: Timeline, check: Check, offer: Offer) -> None:
+    """Counts unit after unit, which is kept, and offers what is known of all."""
+    if offer is decline:
+        return
+    newest = sorted(views, key=lambda visible: -visible.view.unit.info.end_ns)
+    for number in range(len(newest)):
+        query(root, newest[number : number + 1], times, check)
+        known = newest[: number + 1]
+        offer(lambda known=known: range_answer(query(root, known, times, check), times))  # type: ignore[misc]
 
 
 def _metrics(text: str) -> MetricsExpression:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -33,9 +34,18 @@ class SearchRequest:
     with_spansets: bool = True
 
 
-def search(views: Iterable[Visible], request: SearchRequest, check: Callable[[], None] = lambda: None) -> list[Json]:
-    """The traces of an answer, from views in which every trace is whole. `check` may raise to end a search early."""
+def search(
+    views: Iterable[Visible],
+    request: SearchRequest,
+    check: Callable[[], None] = lambda: None,
+    offer: Callable[[Callable[[], list[Json]]], None] = lambda _: None,
+) -> list[Json]:
+    """The traces of an answer, from views in which every trace is whole. `check` may raise to end a search early.
+
+    `offer` is given, after each view, what makes the answer as far as it is known.
+    """
     asked = conditions(request.pipeline)
+    spans = request.spans if request.with_spansets else None
     found: list[Found] = []
     for visible in sorted(views, key=lambda visible: -visible.view.unit.info.end_ns):
         if len(found) >= request.limit and visible.view.unit.info.end_ns < -found[-1].order[0]:
@@ -44,7 +54,8 @@ def search(views: Iterable[Visible], request: SearchRequest, check: Callable[[],
             check()
             newest = _newest(visible, matched(visible.view, request.pipeline, asked), request)
             found = sorted([*found, *newest], key=lambda one: one.order)[: request.limit]
-    return answers(found, request.spans if request.with_spansets else None, asked)
+            offer(partial(answers, found, spans, asked))
+    return answers(found, spans, asked)
 
 
 def matched(view: View, pipeline: Pipeline, asked: Conditions) -> Spansets:

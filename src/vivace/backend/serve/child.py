@@ -19,7 +19,7 @@ from vivace.backend.serve.lock import Lock
 from vivace.backend.store.folder import DataFolder
 from vivace.errors import VivaceError
 
-PATIENCE_SECONDS: Final = 10.0
+PATIENCE_SECONDS: Final = 30.0
 """So long a predecessor whose supervisor was killed may take to stop."""
 
 Announce = Callable[..., None]
@@ -71,7 +71,12 @@ def _indexer(settings: Mapping[str, Any], announce: Announce) -> None:
 def _querier(settings: Mapping[str, Any], announce: Announce) -> None:
     from vivace.backend.query.server import run  # noqa: PLC0415
 
-    run(Path(settings["data_dir"]), settings["http"], lambda http: announce(http=http))
+    run(
+        Path(settings["data_dir"]),
+        settings["http"],
+        settings["grpc"],
+        lambda http, grpc: announce(http=http, grpc=grpc),
+    )
 
 
 ROLES: Final[Mapping[str, Callable[[Mapping[str, Any], Announce], None]]] = {

@@ -18,6 +18,7 @@ class ServeSettings:
     http: str = "127.0.0.1:3200"
     otlp_grpc: str = "127.0.0.1:4317"
     otlp_http: str = "127.0.0.1:4318"
+    grpc: str = "127.0.0.1:0"
     log_bytes: int = AHEAD_BYTES
     """Senders are pushed back while more of the log than this waits to be indexed."""
 
@@ -29,6 +30,7 @@ class Addresses:
     http: str
     otlp_grpc: str
     otlp_http: str
+    grpc: str
 
 
 def write_addresses(addresses: Addresses, path: Path) -> None:

@@ -133,7 +133,7 @@ def serve_until_stopped(settings: ServeSettings, say: Callable[[str], None]) -> 
         backend.start()
         addresses = backend.addresses
         say(f"OTLP over gRPC on {addresses.otlp_grpc}, over HTTP on http://{addresses.otlp_http}/v1/traces")
-        say(f"Query API on http://{addresses.http}; data in {settings.data_dir}")
+        say(f"Query API on http://{addresses.http}, over gRPC on {addresses.grpc}; data in {settings.data_dir}")
         while not asked.wait(WATCH_SECONDS) and backend.failure() is None:
             pass
         backend.stop()

@@ -52,5 +52,4 @@ class Presence:
         """The names, one per column, of those that have a value in some of the rows from `first`."""
         start, stop = first // STRIDE, -(-(first + count) // STRIDE)
         strides = np.unpackbits(self.bits[:, start // 8 : -(-stop // 8)], axis=1)[:, start % 8 :]
-        there = strides[:, : stop - start].any(axis=1)
-        return [name for name, some in zip(names, there, strict=True) if some]
+        return [names[place] for place in np.flatnonzero(strides[:, : stop - start].any(axis=1)).tolist()]

@@ -1,0 +1,200 @@
+"""Tempo's gRPC query service: the same answers as over HTTP, in messages, with partial ones while a query runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, Final
+
+import grpc
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.message import DecodeError, Message
+
+from vivace.backend.query.exposition import Metrics
+from vivace.backend.query.parameters import metrics_parameters, search_parameters
+from vivace.backend.query.querier import Check, Offer, Querier
+from vivace.backend.query.shown import Json
+from vivace.backend.query.tags_api import names_v1, names_v2, values_v1, values_v2
+from vivace.backend.query.tempopb import MESSAGES, SERVICE
+from vivace.backend.query.workers import Abandoned, Overloaded, TimedOut, Workers
+from vivace.errors import ConfigurationError, QueryError, VivaceError
+
+PACKET_BYTES: Final = 1 << 20
+EVERY_S: Final = 0.3
+"""Partial answers are sent at most so often."""
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+Work = Callable[[Querier, Mapping[str, str], Check, Offer], Json]
+
+
+def streaming_server(querier: Querier, workers: Workers, metrics: Metrics, address: str) -> tuple[grpc.aio.Server, int]:
+    """A server that is not started yet, and its port. ConfigurationError when the address cannot be used."""
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])  # so that a port in use is noticed
+    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        name: grpc.unary_stream_rpc_method_handler(_Method(name, querier, workers, metrics).answer) for name in _METHODS
+    }
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, methods)])
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ConfigurationError(f"--grpc: cannot listen on {address} ({error}); choose another address") from error
+    return server, port
+
+
+class _Method:
+    """One method of the service."""
+
+    def __init__(self, name: str, querier: Querier, workers: Workers, metrics: Metrics) -> None:
+        self._route = f"/{SERVICE}/{name}"
+        request, response, self._work = _METHODS[name]
+        self._request, self._response = MESSAGES[request], MESSAGES[response]
+        self._querier, self._workers, self._metrics = querier, workers, metrics
+
+    async def answer(self, request: bytes, context: Context) -> AsyncIterator[bytes]:
+        """Partial answers as they come, and the whole one last."""
+        started = time.perf_counter()
+        code = grpc.StatusCode.CANCELLED
+        try:
+            async for answer in self._answers(_given(self._request, request)):
+                for packet in _packets(ParseDict(answer, self._response())):
+                    yield packet
+            code = grpc.StatusCode.OK
+        except tuple(_CODES) as error:
+            code = next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
+            await context.abort(code, _said(error))
+        finally:
+            self._metrics.observe("gRPC", self._route, code.name.lower(), time.perf_counter() - started)
+
+    async def _answers(self, given: Mapping[str, str]) -> AsyncIterator[Json]:
+        gone, loop = threading.Event(), asyncio.get_running_loop()
+        partial: asyncio.Queue[Json | None] = asyncio.Queue()
+        offer = _Offering(lambda answer: loop.call_soon_threadsafe(partial.put_nowait, answer))
+        running = asyncio.ensure_future(
+            self._workers.answer(lambda check: self._work(self._querier, given, check, offer), gone)
+        )
+        running.add_done_callback(lambda _: partial.put_nowait(None))
+        try:
+            while (answer := await partial.get()) is not None:
+                yield answer
+            yield await running
+        finally:
+            gone.set()
+            running.cancel()
+
+
+class _Offering:
+    """Takes a partial answer from a query now and then."""
+
+    def __init__(self, take: Callable[[Json], object]) -> None:
+        self._take = take
+        self._last = time.monotonic()
+
+    def __call__(self, make: Callable[[], Json]) -> None:
+        if time.monotonic() - self._last >= EVERY_S:
+            self._take(make())
+            self._last = time.monotonic()
+
+
+_CODES: Final[Mapping[type[BaseException], grpc.StatusCode]] = {
+    QueryError: grpc.StatusCode.INVALID_ARGUMENT,
+    DecodeError: grpc.StatusCode.INVALID_ARGUMENT,
+    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Abandoned: grpc.StatusCode.CANCELLED,
+    TimedOut: grpc.StatusCode.INTERNAL,
+    VivaceError: grpc.StatusCode.INTERNAL,
+    OSError: grpc.StatusCode.INTERNAL,
+}
+_TEXTS: Final[Mapping[type[BaseException], str]] = {
+    Overloaded: "job queue full",
+    Abandoned: "the client has gone",
+    TimedOut: "the query took longer than is allowed",
+    DecodeError: "the request is not a message of this method",
+}
+
+
+def _said(error: BaseException) -> str:
+    return _TEXTS.get(type(error), str(error))
+
+
+def _given(kind: type[Message], request: bytes) -> Mapping[str, str]:
+    """A request as the parameters of the HTTP API; what is empty or zero is not given."""
+    fields: Mapping[str, Any] = MessageToDict(kind.FromString(request), preserving_proto_field_name=True)
+    given = {_NAMES.get(name, name): value for name, value in fields.items()}
+    if "tags" in given:
+        given["tags"] = " ".join(f'{key}="{_escaped(value)}"' for key, value in given["tags"].items())
+    for name in ("minDuration", "maxDuration"):
+        if name in given:
+            given[name] = f"{given[name]}ms"
+    if "step" in given:
+        given["step"] = f"{given['step']}ns"
+    return {name: str(value) for name, value in given.items()}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+_NAMES: Final = {
+    "Tags": "tags",
+    "MinDurationMs": "minDuration",
+    "MaxDurationMs": "maxDuration",
+    "Limit": "limit",
+    "Query": "q",
+    "query": "q",
+    "SpansPerSpanSet": "spss",
+    "maxTagsPerScope": "limit",
+    "maxTagValues": "limit",
+}
+
+
+def _packets(message: Message) -> Iterable[bytes]:
+    """The message in pieces of a megabyte: those after the first go on with its list."""
+    whole = message.SerializeToString()
+    lists = [field.name for field, _ in message.ListFields() if field.is_repeated]
+    if len(whole) <= PACKET_BYTES or not lists:
+        yield whole
+        return
+    entries = list(getattr(message, lists[0]))
+    message.ClearField(lists[0])
+    piece, size = message, 0
+    for entry in entries:
+        mine = len(entry) if isinstance(entry, str) else entry.ByteSize()
+        if size and size + mine > PACKET_BYTES:
+            yield piece.SerializeToString()
+            piece, size = type(message)(), 0
+        getattr(piece, lists[0]).append(entry)
+        size += mine
+    yield piece.SerializeToString()
+
+
+def _search(querier: Querier, given: Mapping[str, str], check: Check, offer: Offer) -> Json:
+    return querier.search(search_parameters(given, time.time_ns()), check, offer)
+
+
+def _range(querier: Querier, given: Mapping[str, str], check: Check, offer: Offer) -> Json:
+    return querier.metrics_range(metrics_parameters(given, time.time_ns()), check, offer)
+
+
+def _instant(querier: Querier, given: Mapping[str, str], check: Check, _: Offer) -> Json:
+    return querier.metrics_instant(metrics_parameters(given, time.time_ns()), check)
+
+
+def _tags(answer: Callable[[Querier, Mapping[str, str], Check], Json]) -> Work:
+    return lambda querier, given, check, _: answer(querier, given, check)
+
+
+def _values(answer: Callable[[Querier, str, Mapping[str, str], Check], Json]) -> Work:
+    return lambda querier, given, check, _: answer(querier, given.get("tagName", ""), given, check)
+
+
+_METHODS: Final[Mapping[str, tuple[str, str, Work]]] = {
+    "Search": ("SearchRequest", "SearchResponse", _search),
+    "SearchTags": ("SearchTagsRequest", "SearchTagsResponse", _tags(names_v1)),
+    "SearchTagsV2": ("SearchTagsRequest", "SearchTagsV2Response", _tags(names_v2)),
+    "SearchTagValues": ("SearchTagValuesRequest", "SearchTagValuesResponse", _values(values_v1)),
+    "SearchTagValuesV2": ("SearchTagValuesRequest", "SearchTagValuesV2Response", _values(values_v2)),
+    "MetricsQueryRange": ("QueryRangeRequest", "QueryRangeResponse", _range),
+    "MetricsQueryInstant": ("QueryInstantRequest", "QueryInstantResponse", _instant),
+}
