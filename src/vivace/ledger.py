@@ -14,6 +14,9 @@ from typing import Final
 
 import polars as pl
 import pyarrow as pa
+from polars.exceptions import PolarsError
+
+from vivace.errors import OutputError
 
 FLUSH_SECONDS: Final = 1.0
 
@@ -161,16 +164,29 @@ def merge_parts(parts: Iterable[Path], schema: pl.Schema, into: Path, extra: Seq
         frames.append(pl.DataFrame(list(map(list, extra)), schema=schema, orient="row"))
     merged = pl.concat(frames) if frames else pl.DataFrame(schema=schema)
     temporary = into.with_suffix(".tmp")
-    merged.sort(merged.columns[0], maintain_order=True).write_parquet(temporary)
-    temporary.rename(into)
+    try:
+        merged.sort(merged.columns[0], maintain_order=True).write_parquet(temporary)
+        temporary.rename(into)
+    except (OSError, PolarsError) as error:
+        temporary.unlink(missing_ok=True)
+        kept = ", ".join(part.name for part in parts)
+        raise OutputError(f"{into}: cannot be written: {error}; make room; its rows are kept in {kept}") from error
     for part in parts:
         part.unlink()
     return into
 
 
 def read_ledger(path: Path, schema: pl.Schema) -> pl.DataFrame:
-    """A merged ledger; columns that an older version did not know are null."""
-    frame = pl.read_parquet(path)
+    """A merged ledger; columns that an older version did not know are null. OutputError when it is no such ledger."""
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, PolarsError) as error:
+        raise OutputError(f"{path}: cannot be read as a ledger: {error}; take it from the run again") from error
+    needed = {schema.names()[0], "outcome"}
+    if not needed <= set(frame.columns):
+        raise OutputError(
+            f"{path}: is another kind of ledger, without {', '.join(sorted(needed))}; put the right one there"
+        )
     return frame.select(
         pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
         for name, kind in schema.items()

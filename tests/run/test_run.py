@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tests.run.command import figures, run, start, wait_until_it_runs
 
+from vivace.backend.serve.supervisor import Backend, ServeSettings
+
 QUICK = ("--no-calibrate", "--duration", "4s")
 
 
@@ -99,3 +101,32 @@ def test_a_dry_run_starts_and_leaves_nothing(tmp_path: Path) -> None:
     assert "0.1 MB/s of small traces" in done.stdout
     assert "nothing was started" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_interrupt_ends_at_once_and_still_reports(tmp_path: Path) -> None:
+    process = start(tmp_path, "small", "--no-calibrate", "--duration", "10m")
+    wait_until_it_runs(process)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    said, complained = process.communicate(timeout=90)
+    assert process.returncode == 130, said + complained
+    assert "Traceback" not in complained
+    assert figures(tmp_path, "small")["ingest"]["acknowledged_spans"] > 0
+
+
+def test_a_second_run_against_the_same_backend_is_judged_by_itself(tmp_path: Path) -> None:
+    settings = ServeSettings(tmp_path / "data", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0")
+    backend = Backend(settings)
+    backend.start()
+    try:
+        where = ("--otlp-endpoint", backend.addresses.otlp_grpc, "--query-endpoint", f"http://{backend.addresses.http}")
+        for name in ("first", "second"):
+            done = run(tmp_path / name, "small", *QUICK, *where)
+            assert done.returncode in {0, 3}, done.stdout
+            found = figures(tmp_path / name, "small")
+            assert found["verification"]["wrong_traces"] == 0
+            assert found["query"]["failed"] == 0
+    finally:
+        backend.stop()

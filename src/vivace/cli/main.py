@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 import typer
 
@@ -16,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # drawing boxes would take longer than everything else
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
@@ -56,6 +58,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.FAIL)
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.write(
+            "vivace: this is a defect of Vivace, not of what you asked for; nothing it shows can be trusted\n"
+        )
+        sys.exit(ExitCode.INVALID)
 
 
 if __name__ == "__main__":

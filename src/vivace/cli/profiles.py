@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Lists, shows and checks profiles.", no_args_is_help=True)
+app = typer.Typer(help="Lists, shows and checks profiles.", no_args_is_help=True, rich_markup_mode=None)
 
 Folder = Annotated[
     Path | None, typer.Option("--profiles-dir", help="A folder with profiles besides the built-in ones.")

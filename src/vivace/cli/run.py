@@ -38,7 +38,12 @@ def run(
     test_type: Annotated[TestType, typer.Option(help="Send, ask, or both.")] = TestType.COMBINED,
     duration: Annotated[str | None, typer.Option(help="Such as 30s; else $DURATION, the profile's, 5m.")] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Same seed and profile, same requests; else the profile's, 1.")
+        int | None,
+        typer.Option(
+            min=0,
+            max=(1 << 63) - 1,
+            help="Same seed and profile, same requests; else the profile's; else 1, or new for an endpoint.",
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Changes a field of the profiles.")

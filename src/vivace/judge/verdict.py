@@ -26,10 +26,14 @@ def judge(figures: Figures, demands: Iterable[Demand], circumstances: Circumstan
     applying = [demand for demand in demands if circumstances.measures(demand.quantity.part)]
     measured = figures.model_copy(update={"objectives": evaluate(applying, figures)})
     invalid = distrust(measured, circumstances)
-    failed = (*_target_failure(circumstances), *_missed(applying, measured.objectives))
-    verdict = Verdict.INVALID if invalid else Verdict.FAIL if failed else Verdict.PASS
+    crash, missed = tuple(_target_failure(circumstances)), tuple(_missed(applying, measured.objectives))
+    verdict = Verdict.INVALID if invalid else Verdict.FAIL if crash or missed else Verdict.PASS
     return measured.model_copy(
-        update={"verdict": verdict, "reasons": (*invalid, *failed), "warnings": caution(measured, circumstances)}
+        update={
+            "verdict": verdict,
+            "reasons": (*crash, *invalid, *missed),
+            "warnings": caution(measured, circumstances),
+        }
     )
 
 

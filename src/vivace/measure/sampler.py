@@ -74,7 +74,14 @@ class Sampler:
         except OSError as error:
             self.failure = f"metrics could not be written: {error.strerror}"
         finally:
+            self._close()
+
+    def _close(self) -> None:
+        """What was still to be written may meet the same obstacle again."""
+        try:
             self._writer.close()
+        except OSError as error:
+            self.failure = f"metrics could not be written: {error.strerror}"
 
     def _sample(self) -> float:
         """Samples once; returns how long to wait for the next time, in seconds."""

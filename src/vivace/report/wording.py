@@ -57,8 +57,10 @@ def duration(figures: Figures) -> str:
 
 
 def target(figures: Figures) -> str:
-    """What was tested, in a word or two."""
-    return figures.target.get("kind", "unknown")
+    """What was tested: the embedded backend, or where the other one is."""
+    where = figures.target.get("otlp_endpoint") or figures.target.get("query_url")
+    kind = figures.target.get("kind", "unknown")
+    return f"{kind} {where}" if kind == "endpoint" and where else kind
 
 
 def _counted(number: int, noun: str) -> str:

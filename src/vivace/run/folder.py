@@ -54,8 +54,9 @@ def create_run_folder(output: Path, names: Sequence[str], now: datetime | None =
     moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     path = unused(output / f"{moment}-{'+'.join(names)[:80]}")
     try:
-        path.mkdir(parents=True)
-        prove_writable(path)
+        output.mkdir(parents=True, exist_ok=True)
+        prove_writable(output)
+        path.mkdir()
         point_latest(output, path)
     except OSError as error:
         raise OutputError(f"--output {output}: {error.strerror}; name a folder that can be written") from error

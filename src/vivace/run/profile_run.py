@@ -11,6 +11,7 @@ from threading import Event
 from time import monotonic, sleep
 from typing import Final
 
+from vivace.errors import Interrupted
 from vivace.measure.figures import Ceiling
 from vivace.measure.sampler import Sampler
 from vivace.profile.model import Profile
@@ -42,6 +43,7 @@ class ProfileRun:
         self._stop = stop
         self._seed = settings.seed_of(profile)
         self._endpoints = settings.endpoints(profile)
+        self._cut_short = False
 
     def run(self) -> Account:
         """Gives the account of what happened; TargetError when the target cannot be reached or started."""
@@ -125,10 +127,7 @@ class ProfileRun:
             sampler.watch("target", role, pid)
         with sampler, stations.running():
             started, begun = datetime.now(UTC), monotonic()
-            self._load(stations, target, begun)
-            lasted = min(monotonic() - begun, self._profile.load.duration)
-            sampler.stop()
-            self._verify(stations, target)
+            lasted = self._load_and_verify(stations, target, sampler, begun)
         return Account(
             profile=self._profile,
             seed=self._seed,
@@ -137,12 +136,28 @@ class ProfileRun:
             duration_s=lasted,
             interrupted=self._stop.is_set(),
             ceiling=limit,
-            failures=(*stations.failures(), *([sampler.failure] if sampler.failure else [])),
+            failures=(
+                *(() if self._cut_short else stations.failures()),
+                *([sampler.failure] if sampler.failure else []),
+            ),
             target_failure=target.failure(),
             offered_requests=stations.replay.progress().requests if stations.replay else None,
             offered_queries=stations.queries.progress().offered if stations.queries else None,
             probes=stations.probes is not None,
         )
+
+    def _load_and_verify(self, stations: Stations, target: Target, sampler: Sampler, begun: float) -> float:
+        """How long the load lasted, in seconds; a second signal ends everything where it is."""
+        lasted = None
+        try:
+            self._load(stations, target, begun)
+            lasted = min(monotonic() - begun, self._profile.load.duration)
+            sampler.stop()
+            self._verify(stations, target)
+        except Interrupted:
+            self._cut_short = True
+            stations.kill()
+        return lasted or min(monotonic() - begun, self._profile.load.duration)
 
     def _load(self, stations: Stations, target: Target, begun: float) -> None:
         """Until the load has ended, the user stops it, or the target is gone."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 from vivace.errors import ConfigurationError
 from vivace.profile.model import Profile
 
-DEFAULT_SEED = 1
+DEFAULT_SEED: Final = 1
+SEED_BITS: Final = 48
 
 
 class Activity(StrEnum):
@@ -69,6 +74,9 @@ class RunSettings:
             raise ConfigurationError("--target embedded: endpoints are named too; leave out one or the other")
         if self.target_kind == "endpoint" and not (self.otlp_endpoint or self.query_endpoint):
             raise ConfigurationError("--target endpoint: no endpoint; add --otlp-endpoint, --query-endpoint or both")
+        check_host_and_port("--otlp-endpoint", self.otlp_endpoint)
+        check_url("--query-endpoint", self.query_endpoint)
+        check_url("--metrics-endpoint", self.metrics_endpoint)
         for profile in self.profiles:
             self._check_endpoints(profile)
 
@@ -85,10 +93,15 @@ class RunSettings:
         return Endpoints(told.otlp_endpoint, query, told.metrics_endpoint, self.tenant or told.tenant)
 
     def seed_of(self, profile: Profile) -> int:
-        """The command line's seed, else the profile's, else 1."""
+        """The command line's seed, else the profile's, else 1.
+
+        A backend that exists may hold what an earlier run has sent, so it gets IDs that no other run has.
+        """
         if self.seed is not None:
             return self.seed
-        return profile.telemetry.seed if profile.telemetry.seed is not None else DEFAULT_SEED
+        if profile.telemetry.seed is not None:
+            return profile.telemetry.seed
+        return DEFAULT_SEED if self.endpoints(profile).embedded else secrets.randbits(SEED_BITS)
 
     def _query_url(self) -> str | None:
         return self.query_endpoint.rstrip("/") if self.query_endpoint else None
@@ -106,3 +119,27 @@ class RunSettings:
             raise ConfigurationError("--otlp-endpoint is missing; name where to send, or choose --test-type query")
         if self.activity.asks and endpoints.query is None:
             raise ConfigurationError("--query-endpoint is missing; name where to ask, or choose --test-type ingestion")
+
+
+def check_host_and_port(flag: str, address: str | None) -> None:
+    """Refuses what is not host:port."""
+    if address is None:
+        return
+    match = re.fullmatch(r"[^/\s]+:([0-9]{1,5})", address)
+    if match is None or not 0 < int(match[1]) < 1 << 16:
+        raise ConfigurationError(
+            f"{flag} {address}: is not host:port; write it such as 127.0.0.1:4317, without http://"
+        )
+
+
+def check_url(flag: str, address: str | None) -> None:
+    """Refuses what is not an HTTP address."""
+    if address is None:
+        return
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(f"{flag} {address}: is not an HTTP address; write it such as http://127.0.0.1:3200")

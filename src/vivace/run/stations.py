@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time_ns
@@ -62,6 +64,13 @@ class Stations:
         for each in (self.replay, self.queries):
             if each is not None:
                 each.stop()
+
+    def kill(self) -> None:
+        """Ends all of them at once; what they have written down is kept, what was in flight is unknown."""
+        for each in self.all:
+            for pid in each.pids():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def failures(self) -> tuple[str, ...]:
         """What became of processes that did not end well."""
