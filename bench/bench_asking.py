@@ -54,7 +54,7 @@ def throughput(url: str, ledger: Path, seconds: float, rate: int) -> None:
     """Answers per second at a rate, what the process used of a core, and how much of a response is its own."""
     rows, cores = asked(settings(url, ledger, seconds, ConstantRate(rate)))
     answered = rows.filter(pl.col("outcome") == "succeeded")
-    lasted = (answered["ended_ns"].max() - answered["due_ns"].min()) / 1e9  # type: ignore[operator]
+    lasted = float(answered.select((pl.col("ended_ns").max() - pl.col("due_ns").min()) / 1e9).item())
     response = (answered["ended_ns"] - answered["due_ns"]) / 1e6
     say("queries_per_s", answered.height / lasted, "queries/s", offered=rate, cores=round(cores, 3))
     say("response_p50", float(response.quantile(0.5) or 0), "ms from when due", offered=rate)
