@@ -19,6 +19,7 @@ from vivace.query.http.pool import Exchange, Origin, Pool
 from vivace.query.http.response import NotHttp, ResponseReader, TooLarge
 from vivace.query.kind import Kind
 from vivace.query.plan import NamedQuery
+from vivace.query.reading import Readers
 from vivace.query.requests import Request, request_for, request_for_trace
 from vivace.query.settings import LONGEST_WAIT_S, QuerySettings
 from vivace.query.streaming import StreamingClient
@@ -49,7 +50,8 @@ class Client:
         self._origin = Origin.of(settings.base_url)
         self._only_older: set[str] = set()
         self._pool = Pool(self._origin, clock.now_ns, settings.largest_answer, tls_context(settings))
-        self._streaming = StreamingClient(settings, clock) if settings.streams else None
+        self._readers = Readers()
+        self._streaming = StreamingClient(settings, clock, self._readers) if settings.streams else None
         self._head = b""
         self._head_read_s = 0.0
 
@@ -62,6 +64,7 @@ class Client:
         self._pool.close()
         if self._streaming is not None:
             await self._streaming.close()
+        await self._readers.close()
         await asyncio.sleep(0)  # lets the connections say goodbye
 
     async def ask(self, query: NamedQuery, window: Window | None) -> Answer:
@@ -118,7 +121,8 @@ class Client:
             if reader.status != HTTPStatus.OK:
                 words = reader.body[:LONGEST_MESSAGE].decode(errors="replace").strip()
                 raise Failed(Failure.STATUS, words)
-            return Answer(ended_ns, reader.status, len(reader.body), request.read(bytes(reader.body)))
+            found = await self._readers.read(request.read, bytes(reader.body))
+            return Answer(ended_ns, reader.status, len(reader.body), found)
         except Failed as failed:
             return _failure(ended_ns, reader, failed)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from itertools import accumulate, pairwise
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ from google.protobuf.message import DecodeError
 from vivace.query.answer import Answer, Failed, Failure, Found, FoundTrace
 from vivace.query.answers.search import ID_DIGITS, Candidate, checked
 from vivace.query.bucket import Window
+from vivace.query.reading import Readers
 from vivace.query.settings import QuerySettings
 from vivace.query.tempo_messages import SearchRequest, SearchResponse
 from vivace.send.clock import Clock
@@ -25,9 +28,10 @@ CONNECTION_CODES: Final = frozenset({grpc.StatusCode.UNAVAILABLE})
 class StreamingClient:
     """One channel, which carries all searches."""
 
-    def __init__(self, settings: QuerySettings, clock: Clock) -> None:
+    def __init__(self, settings: QuerySettings, clock: Clock, readers: Readers) -> None:
         self._settings = settings
         self._clock = clock
+        self._readers = readers
         options = [("grpc.max_receive_message_length", settings.largest_answer)]
         target, secure = _target(settings)
         self._channel = (
@@ -64,7 +68,8 @@ class StreamingClient:
             return self._refused(error, size)
         ended_ns = self._clock.now_ns()
         try:
-            return Answer(ended_ns, 0, size, read_parts(parts, window, self._settings.limit))
+            read = partial(read_parts, [len(part) for part in parts], window=window, limit=self._settings.limit)
+            return Answer(ended_ns, 0, size, await self._readers.read(read, b"".join(parts)))
         except Failed as failed:
             return self._failure(0, size, failed)
 
@@ -83,8 +88,12 @@ class StreamingClient:
         return Answer(self._clock.now_ns(), status, size, failure=failed.failure, message=message)
 
 
-def read_parts(parts: list[bytes], window: Window | None, limit: int) -> Found:
-    """Later parts tell of traces again, in full, when they know more of them; Failed when they cannot be right."""
+def read_parts(sizes: list[int], body: bytes, window: Window | None, limit: int) -> Found:
+    """Parts of these sizes, one after the other. Later ones tell of traces again, in full, when they know more of
+    them; Failed when they cannot be right.
+    """
+    edges = accumulate(sizes, initial=0)
+    parts = (body[start:stop] for start, stop in pairwise(edges))
     candidates: dict[str, Candidate] = {}
     inspected: int | None = None
     try:

@@ -1,0 +1,66 @@
+"""Large answers are read beside, with the same result as here, and whatever becomes of the process beside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from functools import partial
+
+import psutil
+import pytest
+
+from vivace.query.answer import Failed, Failure, Found
+from vivace.query.answers.search import read_search
+from vivace.query.reading import LARGE, Readers
+
+
+def large(traces: int = 2000) -> bytes:
+    found = [
+        {"traceID": f"{n + 1:x}", "spanSets": [{"matched": 1, "spans": [{"spanID": "a1"}]}]} for n in range(traces)
+    ]
+    return json.dumps({"traces": found}).encode()
+
+
+READ = partial(read_search, window=None, limit=5000)
+
+
+def read(*bodies: bytes, kill: bool = False) -> list[Found]:
+    async def reading() -> list[Found]:
+        readers = Readers()
+        try:
+            found = [await readers.read(READ, bodies[0])]
+            if kill:
+                for child in psutil.Process().children():
+                    os.kill(child.pid, signal.SIGKILL)
+            return found + await asyncio.gather(*(readers.read(READ, body) for body in bodies[1:]))
+        finally:
+            await readers.close()
+
+    return asyncio.run(asyncio.wait_for(reading(), 60))
+
+
+def test_what_is_read_beside_is_what_is_read_here() -> None:
+    body = large()
+    assert len(body) > LARGE
+    assert read(body, b"{}", body) == [READ(body), READ(b"{}"), READ(body)]
+
+
+def test_what_cannot_be_right_is_refused_there_too() -> None:
+    with pytest.raises(Failed, match="although the limit is 5000") as wrong:
+        read(large(5001))
+    assert wrong.value.failure is Failure.WRONG
+    with pytest.raises(Failed) as unreadable:
+        read(b"[" + b" " * LARGE)
+    assert unreadable.value.failure is Failure.UNREADABLE
+
+
+def test_a_reader_that_is_killed_is_missed_by_nobody() -> None:
+    body = large()
+    assert read(body, body, body, kill=True) == [READ(body)] * 3
+
+
+def test_no_process_is_left() -> None:
+    read(large())
+    assert [child for child in psutil.Process().children() if "vivace.query.reading" in child.cmdline()] == []
