@@ -82,7 +82,8 @@ class Live:
     def update(self, state: LiveState) -> None:
         """Shows a state; states come in order."""
         self._remember(state)
-        rates = rates_of(self._recent[0], state)
+        running = state.phase is Phase.RUNNING  # at other times there is no rate to speak of
+        rates = rates_of(self._recent[0], state) if running else Rates()
         if self._console.is_terminal:
             self._screen.update(picture(state, rates))
         elif self._is_time(state):
