@@ -28,6 +28,7 @@ Announce = Callable[..., None]
 def main(role: str, settings: Mapping[str, Any]) -> int:
     """Runs one process; returns its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it would print is said once, in one line, by us
     Thread(target=_follow_the_lifeline, name="lifeline", daemon=True).start()
     folder = DataFolder(Path(settings["data_dir"]))
     try:
