@@ -37,6 +37,9 @@ REST_SECONDS: Final = 0.01
 """Between requests while there is no connection, so that the ledger of an absent target is no flood."""
 TICK_NS: Final = 500_000_000
 LATE_NS: Final = 100_000_000
+FEW: Final = 4
+SMALL_BYTES: Final = 65_536
+"""Looking for answers costs as much as sending a small request, so it is done after a few of them."""
 HELD: Final = "was held back on purpose when the sending ended"
 STOPPED: Final = Answer(Outcome.UNKNOWN, "", "given up: the sender was told to stop at once")
 
@@ -137,8 +140,10 @@ class Worker:
                 self._drop_held([turn] if turn.kind is Kind.REORDERED else [])
                 break
             self._vus.take()
-            self._send(turn, self._patch(turn), None)
-            self._settle(0)
+            patched = self._patch(turn)
+            self._send(turn, patched, None)
+            if len(patched.payload) > SMALL_BYTES or self._vus.busy % FEW == 0:
+                self._settle(0)
             if not self._exporter.connected:
                 self._settle(REST_SECONDS)
         self._drop_held(turns.rest())
@@ -150,12 +155,12 @@ class Worker:
                 return
             if not self._wait_for_vu():
                 return
-            now_ns = self._clock.now_ns()
+            due_ns = now_ns = self._clock.now_ns()
             if not self._gate.open:
-                now_ns = self._gate.pass_ns(self._contents.items(number), now_ns)
-            if now_ns >= end_ns or not self._wait_until(now_ns):
+                due_ns = self._gate.pass_ns(self._contents.items(number), now_ns)
+            if due_ns >= end_ns or (due_ns > now_ns and not self._wait_until(due_ns)):
                 return
-            yield number, now_ns
+            yield number, due_ns
 
     def _wait_for_vu(self) -> bool:
         """Waits until a request can be carried; False when there is to be no more sending."""
