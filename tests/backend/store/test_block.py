@@ -16,7 +16,7 @@ from vivace.backend.store.decode import decode
 
 
 @given(st.lists(REQUESTS, max_size=2))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_block_holds_what_was_written(tmp_path_factory: pytest.TempPathFactory, requests: list[bytes]) -> None:
     folder = tmp_path_factory.mktemp("blocks") / "one"
     write_block(decode(requests), folder)

@@ -18,13 +18,13 @@ from vivace.backend.store.otlp import Refused
 
 
 @given(st.lists(REQUESTS, max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_is_decoded_is_what_was_sent(requests: list[bytes]) -> None:
     assert stored_spans(decode(requests)) == sent_spans(requests)
 
 
 @given(st.lists(REQUESTS, max_size=3), st.integers(0, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_nothing_is_lost_beyond_the_bound_on_columns(requests: list[bytes], bound: int) -> None:
     assert stored_spans(decode(requests, attribute_columns=bound)) == sent_spans(requests)
 

@@ -32,21 +32,21 @@ def merge(parts: Sequence[Tables], columns: int = ATTRIBUTE_COLUMNS) -> Tables:
     start = np.concatenate([part.spans.column("start").to_numpy() for part in parts])
     spans = order_spans(ids[0][trace], ids[1][trace], start)
     position = inverse(spans.order, len(spans.order))
-    merged = {"spans": _Merged(parts, "spans", spans.order, {"trace": spans.trace})}
+    merged = {"spans": _Table(parts, "spans", spans.order, {"trace": spans.trace})}
     for table, reference in (("resources", "resource"), ("scopes", "scope")):
         kept, row = _shared(parts, table)
-        merged[table] = _Merged(parts, table, kept, {})
+        merged[table] = _Table(parts, table, kept, {})
         merged["spans"].computed[reference] = row[_shifted(parts, "spans", reference, table)][spans.order]
     for table in ("events", "links"):
         span = position[_shifted(parts, table, "span", "spans")]
         order = np.argsort(span, kind="stable")
-        merged[table] = _Merged(parts, table, order, {"span": span[order].astype(np.uint32)})
+        merged[table] = _Table(parts, table, order, {"span": span[order].astype(np.uint32)})
     tables = {table: one.batch(columns) for table, one in merged.items()}
     overflow = joined([*_overflow(parts, merged), *(one.outside for one in merged.values())])
     return Tables(**tables, traces=spans.traces, overflow=overflow)
 
 
-class _Merged:
+class _Table:
     """One table of the result: which rows of the parts, put together, in which order."""
 
     def __init__(
@@ -133,7 +133,7 @@ def _overflow_rows(parts: Sequence[Tables], table: str) -> Rows:
     return np.concatenate(found).astype(np.int32)
 
 
-def _overflow(parts: Sequence[Tables], merged: Mapping[str, _Merged]) -> list[pa.RecordBatch]:
+def _overflow(parts: Sequence[Tables], merged: Mapping[str, _Table]) -> list[pa.RecordBatch]:
     """The parts' overflow, its rows renumbered."""
     positions = {table: one.position() for table, one in merged.items()}
     bases = dict.fromkeys(merged, 0)
