@@ -142,9 +142,10 @@ class Worker:
             self._vus.take()
             patched = self._patch(turn)
             self._send(turn, patched, None)
-            if len(patched.payload) > SMALL_BYTES or self._vus.busy % FEW == 0:
+            connected = self._exporter.connected
+            if not connected or len(patched.payload) > SMALL_BYTES or self._vus.busy % FEW == 0:
                 self._settle(0)
-            if not self._exporter.connected:
+            if not connected:
                 self._settle(REST_SECONDS)
         self._drop_held(turns.rest())
 
