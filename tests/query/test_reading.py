@@ -13,7 +13,7 @@ import pytest
 
 from vivace.query.answer import Failed, Failure, Found
 from vivace.query.answers.search import read_search
-from vivace.query.reading import LARGE, Readers
+from vivace.query.reading import LARGE, READERS, Readers
 
 
 def large(traces: int = 2000) -> bytes:
@@ -64,3 +64,17 @@ def test_a_reader_that_is_killed_is_missed_by_nobody() -> None:
 def test_no_process_is_left() -> None:
     read(large())
     assert [child for child in psutil.Process().children() if "vivace.query.reading" in child.cmdline()] == []
+
+
+def test_readers_can_be_started_ahead() -> None:
+    async def reading() -> Found:
+        readers = Readers()
+        try:
+            await readers.start()
+            beside = [child for child in psutil.Process().children() if "vivace.query.reading" in child.cmdline()]
+            assert len(beside) == READERS
+            return await readers.read(READ, large())
+        finally:
+            await readers.close()
+
+    assert asyncio.run(asyncio.wait_for(reading(), 60)) == READ(large())

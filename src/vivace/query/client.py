@@ -26,6 +26,8 @@ from vivace.query.streaming import StreamingClient
 from vivace.send.clock import Clock
 
 LONGEST_MESSAGE: Final = 300
+MANY_TRACES: Final = 60
+"""From here on an answer to a search may be large."""
 FIRST_BACKOFF_S: Final = 0.1
 TOKEN_AGE_S: Final = 60.0
 """After which a token's file is read again: its content is renewed from time to time."""
@@ -66,6 +68,11 @@ class Client:
             await self._streaming.close()
         await self._readers.close()
         await asyncio.sleep(0)  # lets the connections say goodbye
+
+    async def prepare(self) -> None:
+        """What would be in the way later is done now, where answers may be large."""
+        if self._settings.limit >= MANY_TRACES or any(query.kind.is_metrics for query in self._settings.queries):
+            await self._readers.start()
 
     async def ask(self, query: NamedQuery, window: Window | None) -> Answer:
         """The answer to a query of any kind that does not open a trace."""

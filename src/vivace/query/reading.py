@@ -75,6 +75,10 @@ class Readers:
     def __init__(self) -> None:
         self._readers = [Reader() for _ in range(READERS)]
 
+    async def start(self) -> None:
+        """Starts the processes now rather than with the first large answer; returns when they are at work."""
+        await asyncio.gather(*(reader.read(nothing, b"") for reader in self._readers))
+
     async def read(self, read: Read, body: bytes) -> Found:
         """Reads a small answer here, a large one beside; Failed as `read` does."""
         if len(body) < LARGE:
@@ -88,6 +92,11 @@ class Readers:
         """Ends what was started."""
         for reader in self._readers:
             await reader.close()
+
+
+def nothing(_body: bytes) -> Found:
+    """What is read of an answer that is none, to see whether a reader is at work."""
+    return Found()
 
 
 def _found(answer: bytes) -> Found:

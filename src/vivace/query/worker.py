@@ -89,6 +89,7 @@ class Worker:
         settings, counts = self._settings, self._board.counts
         model = self._model()
         users = Users(self._client, self._book, self._clock, self._watch.pause, self._known)
+        await self._client.prepare()
         counts[Count.READY] = 1
         watching = asyncio.create_task(self._watch.run())
         try:
