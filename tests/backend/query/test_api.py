@@ -20,9 +20,10 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from tests.backend.query.samples import NOW, SECOND, request, span, store
 
-from vivace.backend.query.server import RECEIVER_METRICS, listen
+from vivace.backend.query.api import RECEIVER_METRICS
+from vivace.backend.query.server import listen
 from vivace.backend.store.unit import UnitKind
-from vivace.errors import ConfigurationError
+from vivace.errors import ConfigurationError, TargetError
 
 TRACE = "a0b"
 RUN = """
@@ -257,5 +258,63 @@ def test_a_bad_address_is_refused(address: str) -> None:
 
 
 def test_a_taken_address_is_refused() -> None:
-    with listen("127.0.0.1:0") as taken, pytest.raises(ConfigurationError, match="--http: cannot listen on"):
+    with listen("127.0.0.1:0") as taken, pytest.raises(TargetError, match="--http: cannot listen on"):
         listen(f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_a_trace_reduced_to_what_a_query_selects(server: Server) -> None:
+    def names(**params: Any) -> list[str]:
+        trace = server.get(f"/api/v2/traces/{TRACE}", **params).json["trace"]
+        return [one["name"] for batch in trace.get("resourceSpans", []) for one in batch["scopeSpans"][0]["spans"]]
+
+    assert names(q="{ .x = 2 }") == ["child"]
+    assert names(q="{ .x = 2 }", keep_hierarchy="true") == ["root", "child"]
+    assert names(q="{ .x = 3 }") == []
+    assert server.get(f"/api/v2/traces/{TRACE}", q="{ x }").status == 400
+
+
+def test_status(server: Server) -> None:
+    assert server.get("/status/version").text.startswith("vivace, version")
+    assert "querier: Running" in server.get("/status/services").text
+    assert "GET /api/search\n" in server.get("/status/endpoints").text
+    config = server.get("/status/config").text
+    assert f"data_dir: {server.folder}" in config
+    assert "query_seconds: 60.0" in config
+    everything = server.get("/status").text
+    assert all(part in everything for part in ("vivace, version", "querier: Running", "/api/search", "query_seconds"))
+    assert "trace_bytes" in server.get("/status/overrides/single-tenant").text
+
+
+def test_overrides(server: Server) -> None:
+    answer = server.get("/api/overrides")
+    assert (answer.json, answer.headers["etag"]) == ({}, '"0"')
+    assert "limits" in server.get("/api/overrides", scope="merged").json
+
+    def change(**headers: str) -> int:
+        url = f"http://{server.address}/api/overrides"
+        asked = urllib.request.Request(url, data=b"{}", headers=headers, method="POST")
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(asked, timeout=20)  # noqa: S310 - http, on this machine
+        with caught.value:
+            return caught.value.code
+
+    assert change() == 428
+    assert change(**{"If-Match": '"7"'}) == 412
+    assert change(**{"If-Match": '"0"'}) == 405
+
+
+def test_tags_of_a_window_that_covers_part_of_a_unit() -> None:
+    from tests.backend.query.samples import catalogue, unit
+
+    from vivace.backend.query.parameters import Window
+    from vivace.backend.query.tags import TagRequest, tag_names, tag_values
+    from vivace.traceql.identifier import parse_identifier
+    from vivace.traceql.tree import Scope
+
+    early = request(span(1, 1, at_s=0, attributes={"early": "a", "both": 1}), service="one")
+    late = request(span(2, 2, at_s=100, attributes={"late": "b", "both": 2}), service="two")
+    views = catalogue(unit(early, late)).visible()
+    asked = TagRequest(Window(NOW + 50 * SECOND, NOW + 150 * SECOND))
+    assert tag_names(views, asked, [Scope.SPAN])[Scope.SPAN] == ["both", "late"]
+    assert [one.text for one in tag_values(views, asked, parse_identifier(".both"))] == ["2"]
+    assert [one.text for one in tag_values(views, asked, parse_identifier("resource.service.name"))] == ["two"]

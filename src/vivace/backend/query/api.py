@@ -21,8 +21,9 @@ from vivace import __version__
 from vivace.backend.query.exposition import Metrics
 from vivace.backend.query.otlp_json import json_of
 from vivace.backend.query.parameters import metrics_parameters, search_parameters, search_window, trace_id
-from vivace.backend.query.querier import Check, Querier
+from vivace.backend.query.querier import TRACE_BYTES, Check, Querier, Selection
 from vivace.backend.query.shown import Json
+from vivace.backend.query.status import Status, overrides, written_lately
 from vivace.backend.query.tags_api import names_v1, names_v2, values_v1, values_v2
 from vivace.backend.query.workers import Abandoned, Overloaded, TimedOut, Workers
 from vivace.errors import QueryError, VivaceError
@@ -31,6 +32,11 @@ PROTOBUF: Final = "application/protobuf"
 COMPATIBLE: Final = "3.1.0"
 """The version of Tempo whose API this is; clients choose features by it."""
 ABANDONED: Final = 499
+RECEIVER_METRICS: Final = "receiver.prom"
+
+_TOO_LARGE: Final = f"trace exceeds max size (max bytes: {TRACE_BYTES})"
+_PARTIAL_PROTOBUF: Final = b"\x18\x01\x22" + bytes([len(_TOO_LARGE)]) + _TOO_LARGE.encode()
+"""TraceByIDResponse: the fields status and message."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -39,37 +45,51 @@ class Api:
     """The routes, over a querier and the threads that it works in."""
 
     def __init__(
-        self, querier: Querier, workers: Workers, metrics: Metrics, folder: Path, ready: Callable[[], bool]
+        self, querier: Querier, workers: Workers, metrics: Metrics, folder: Path, told: Mapping[str, str]
     ) -> None:
-        """`folder` is where the other processes write their metrics."""
+        """`folder` is where the other processes write their metrics; `told` is what the process was started with."""
         self._querier = querier
         self._metrics_folder = folder
-        self._ready = ready
+        self._told = told
         self._workers = workers
         self._metrics = metrics
 
     def application(self) -> Starlette:
         """The ASGI application."""
+        routes = self._routes()
+        status = Status(self._metrics_folder, self._told, [route.path for route in routes])
         return Starlette(
             routes=[
-                self._route("/api/search", "api_search", self._search),
-                self._route("/api/traces/{trace_id}", "api_traces_traceid", self._trace),
-                self._route("/api/v2/traces/{trace_id}", "api_v2_traces_traceid", self._trace_v2),
-                self._route("/api/metrics/query_range", "api_metrics_query_range", self._metrics_range),
-                self._route("/api/metrics/query", "api_metrics_query", self._metrics_instant),
-                self._route("/api/search/tags", "api_search_tags", self._tag_names),
-                self._route("/api/v2/search/tags", "api_v2_search_tags", self._tag_names_v2),
-                self._route("/api/search/tag/{tag:path}/values", "api_search_tag_values", self._tag_values),
-                self._route("/api/v2/search/tag/{tag:path}/values", "api_v2_search_tag_values", self._tag_values_v2),
-                self._route("/api/echo", "api_echo", _echo),
-                self._route("/api/status/buildinfo", "api_status_buildinfo", _build_info),
-                self._route("/status/version", "status_version", _version),
-                self._route("/ready", "ready", self._readiness),
-                self._route("/metrics", "metrics", self._exposition),
+                *routes,
+                self._route("/status", "status", status.everything),
+                self._route("/status/version", "status_version", status.version),
+                self._route("/status/services", "status_services", status.services),
+                self._route("/status/endpoints", "status_endpoints", status.endpoints),
+                self._route("/status/config", "status_config", status.config),
+                self._route("/status/overrides", "status_overrides", status.limits),
+                self._route("/status/overrides/{tenant}", "status_overrides_tenant", status.limits),
+                Route("/api/overrides", overrides, methods=["GET", "POST", "PATCH", "DELETE"]),
             ],
             middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
             exception_handlers={HTTPException: _refused},
         )
+
+    def _routes(self) -> list[Route]:
+        return [
+            self._route("/api/search", "api_search", self._search),
+            self._route("/api/traces/{trace_id}", "api_traces_traceid", self._trace),
+            self._route("/api/v2/traces/{trace_id}", "api_v2_traces_traceid", self._trace_v2),
+            self._route("/api/metrics/query_range", "api_metrics_query_range", self._metrics_range),
+            self._route("/api/metrics/query", "api_metrics_query", self._metrics_instant),
+            self._route("/api/search/tags", "api_search_tags", self._tag_names),
+            self._route("/api/v2/search/tags", "api_v2_search_tags", self._tag_names_v2),
+            self._route("/api/search/tag/{tag:path}/values", "api_search_tag_values", self._tag_values),
+            self._route("/api/v2/search/tag/{tag:path}/values", "api_v2_search_tag_values", self._tag_values_v2),
+            self._route("/api/echo", "api_echo", _echo),
+            self._route("/api/status/buildinfo", "api_status_buildinfo", _build_info),
+            self._route("/ready", "ready", self._readiness),
+            self._route("/metrics", "metrics", self._exposition),
+        ]
 
     def _route(self, path: str, name: str, handler: Handler) -> Route:
         async def observed(request: Request) -> Response:
@@ -107,7 +127,9 @@ class Api:
         return await self._json(request, lambda check: values_v2(self._querier, tag, request.query_params, check))
 
     async def _trace(self, request: Request) -> Response:
-        trace = await self._found(request)
+        trace, complete = await self._found(request)
+        if not complete:
+            return PlainTextResponse(_TOO_LARGE, 422)
         if not trace.resource_spans:
             return Response(status_code=404)
         if PROTOBUF in request.headers.get("accept", ""):
@@ -115,16 +137,20 @@ class Api:
         return _json({"batches": json_of(trace)["resourceSpans"]})
 
     async def _trace_v2(self, request: Request) -> Response:
-        trace = await self._found(request)
+        trace, complete = await self._found(request, request.query_params.get("q", ""))
         if PROTOBUF in request.headers.get("accept", ""):
             data = trace.SerializeToString()
-            return Response(b"\x0a" + _varint(len(data)) + data, media_type=PROTOBUF)
-        return _json({"trace": json_of(trace), "metrics": {}})
+            body = b"\x0a" + _varint(len(data)) + data
+            return Response(body if complete else body + _PARTIAL_PROTOBUF, media_type=PROTOBUF)
+        partial = {} if complete else {"status": "PARTIAL", "message": _TOO_LARGE}
+        return _json({"trace": json_of(trace), "metrics": {}, **partial})
 
-    async def _found(self, request: Request) -> TracesData:
+    async def _found(self, request: Request, query: str = "") -> tuple[TracesData, bool]:
         identity = trace_id(request.path_params["trace_id"])
         search_window(request.query_params)
-        return await self._workers.run(request, lambda _: self._querier.trace(identity))
+        above = request.query_params.get("keep_hierarchy", "").lower() in ("true", "1")
+        selection = Selection(query, with_ancestors=above) if query else None
+        return await self._workers.run(request, lambda check: self._querier.trace(identity, check, selection))
 
     async def _json(self, request: Request, work: Callable[[Check], Json]) -> Response:
         body = await self._workers.run(request, lambda check: _dumped(work(check)))
@@ -139,7 +165,7 @@ class Api:
             self._querier.refresh()
         except (OSError, VivaceError):
             return False
-        return self._ready()
+        return written_lately(self._metrics_folder / RECEIVER_METRICS)
 
     async def _exposition(self, request: Request) -> Response:
         text = await self._workers.run(request, lambda _: self._metrics.text(self._metrics_folder))
@@ -169,10 +195,6 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _echo(_: Request) -> Response:
     return PlainTextResponse("echo\n")
-
-
-async def _version(_: Request) -> Response:
-    return PlainTextResponse(f"vivace, version {__version__} (compatible with tempo {COMPATIBLE})\n")
 
 
 async def _build_info(_: Request) -> Response:

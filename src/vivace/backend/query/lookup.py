@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from vivace.backend.query.view import View
 
+_AT_ONCE: Final = 4096
 _HALF: Final = 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -21,6 +23,11 @@ class Piece:
     trace: int
     first: int
     count: int
+
+    def parts(self) -> Iterator[Piece]:
+        """The same in pieces of so many spans as are rebuilt at once."""
+        for start in range(0, self.count, _AT_ONCE):
+            yield replace(self, first=self.first + start, count=min(_AT_ONCE, self.count - start))
 
     def spans(self) -> pa.RecordBatch:
         """Its spans, all columns that have a value there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from vivace.errors import QueryError
@@ -23,7 +23,11 @@ MAX_METRICS_RANGE: Final = 24 * HOUR
 MAX_INTERVALS: Final = 10_000
 
 _LONGEST_SECONDS: Final = 11
-_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
+_LONGEST_NUMBER: Final = 18
+"""Digits of a number that 64 bits surely hold."""
+_LONGEST_EXCERPT: Final = 80
+_LAST_NS: Final = (1 << 63) - 1
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _HEXADECIMAL: Final = re.compile(r"[0-9a-fA-F]*")
 _TAG: Final = re.compile(r"""\s*([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)""")
 
@@ -112,28 +116,34 @@ def _instant(given: Mapping[str, str], name: str, default: int) -> int:
     text = given.get(name)
     if not text:
         return default
+    try:
+        instant = _nanoseconds(text)
+    except (ValueError, OverflowError):
+        instant = -1
+    if not 0 <= instant <= _LAST_NS:
+        raise QueryError(f"could not parse '{name}' parameter: invalid {name}: {text[:_LONGEST_EXCERPT]}")
+    return instant
+
+
+def _nanoseconds(text: str) -> int:
     if _NUMBER.fullmatch(text):
         return int(text) if len(text) > _LONGEST_SECONDS and text.isdigit() else round(float(text) * SECOND)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise QueryError(f"could not parse '{name}' parameter: invalid {name}: {text}") from None
-    return round(moment.timestamp() * 1_000_000) * 1_000
+    moment = datetime.fromisoformat(text)
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(zoned.timestamp() * 1_000_000) * 1_000
 
 
 def _step(text: str) -> int:
     """Seconds as a number, or a duration."""
     if not text:
         return 0
-    if _NUMBER.fullmatch(text.removeprefix("-")):
-        step = round(float(text) * SECOND)
-    else:
-        try:
-            step = literals.duration(text.removeprefix("-")) * (-1 if text.startswith("-") else 1)
-        except ValueError:
-            raise QueryError(f'cannot parse "{text}" to a valid duration') from None
-    if step <= 0:
-        raise QueryError(f'cannot parse "{text}": step must be positive')
+    amount = text.removeprefix("-")
+    try:
+        step = round(float(amount) * SECOND) if _NUMBER.fullmatch(amount) else literals.duration(amount)
+    except (ValueError, OverflowError):
+        raise QueryError(f'cannot parse "{text[:_LONGEST_EXCERPT]}" to a valid duration') from None
+    if not 0 < step <= _LAST_NS or text.startswith("-"):
+        raise QueryError(f'cannot parse "{text[:_LONGEST_EXCERPT]}": step must be positive')
     return step
 
 
@@ -153,6 +163,8 @@ def whole_number(text: str, name: str) -> int:
     """A parameter that is a number without sign or fraction."""
     if not text.isascii() or not text.isdigit():
         raise QueryError(f'invalid {name}: strconv.ParseUint: parsing "{text}": invalid syntax')
+    if len(text) > _LONGEST_NUMBER:
+        raise QueryError(f"invalid {name}: strconv.ParseUint: value out of range")
     return int(text)
 
 
@@ -160,7 +172,7 @@ def _unsigned(given: Mapping[str, str], name: str) -> int | None:
     text = given.get(name)
     if not text:
         return None
-    return whole_number(text, name) or None
+    return min(whole_number(text, name), _LAST_NS // SECOND) or None
 
 
 def _limit(given: Mapping[str, str]) -> int:

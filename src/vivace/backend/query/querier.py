@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
@@ -16,6 +17,7 @@ from vivace.backend.query.metrics.timeline import Instant, Timeline, default_ste
 from vivace.backend.query.parameters import MetricsParameters, SearchParameters, search_parameters
 from vivace.backend.query.rebuild import rebuild
 from vivace.backend.query.search import SearchRequest, search
+from vivace.backend.query.selection import keep_spans, selected_spans
 from vivace.backend.query.shown import Json
 from vivace.backend.query.tag_search import tag_pipeline
 from vivace.backend.query.tags import TagRequest, TagValue, tag_names, tag_values
@@ -24,6 +26,8 @@ from vivace.traceql.parser import parse
 from vivace.traceql.tree import Attribute, Compare, IntrinsicField, MetricsExpression, MetricsPipeline, Pipeline, Scope
 
 MEMORY_BYTES: Final = 1 << 30
+TRACE_BYTES: Final = 50_000_000
+"""A trace of more than this, in protobuf, is answered in part."""
 WARM_SEARCH: Final = '{ .a =~ "b.*" } >> { status = error && duration > 1ms } | count() > 1'
 WARM_METRICS: Final = "{ } | rate() by (resource.service.name)"
 
@@ -35,6 +39,14 @@ Offer = Callable[[Callable[[], Json]], None]
 
 def decline(_: Callable[[], Json]) -> None:
     """An offer that is not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which spans of a trace are wanted: those that a query selects, and perhaps those above them."""
+
+    query: str
+    with_ancestors: bool = False
 
 
 class Querier:
@@ -93,9 +105,16 @@ class Querier:
         """The values that a tag has."""
         return tag_values(self._catalogue.visible(), request, tag)
 
-    def trace(self, trace_id: int) -> TracesData:
-        """A whole trace, empty when no unit has it."""
-        return rebuild(self._catalogue.pieces(trace_id))
+    def trace(
+        self, trace_id: int, check: Check = lambda: None, selection: Selection | None = None
+    ) -> tuple[TracesData, bool]:
+        """A trace, empty when no unit has it, and whether that is all of it: it is cut when it is too large."""
+        pieces = self._catalogue.pieces(trace_id)
+        pipeline = _pipeline(selection.query) if selection else None
+        data, complete = rebuild(pieces, TRACE_BYTES, check)
+        if selection and pipeline and pieces:
+            keep_spans(data, selected_spans(pieces, pipeline), with_ancestors=selection.with_ancestors)
+        return data, complete
 
 
 def _gradually(root: MetricsPipeline, views: Sequence[Visible], times: Timeline, check: Check, offer: Offer) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import itertools
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol, TypeVar
 
@@ -31,12 +32,61 @@ class _Attributed(Protocol):
     def attributes(self) -> RepeatedCompositeFieldContainer[KeyValue]: ...
 
 
-def rebuild(pieces: Iterable[Piece]) -> TracesData:
-    """The whole trace, batched by resource and instrumentation scope."""
-    data = TracesData()
-    for piece in pieces:
-        data.resource_spans.extend(_Rebuilding(piece).batches())
-    return data
+def rebuild(
+    pieces: Iterable[Piece], most_bytes: int | None = None, check: Callable[[], None] = lambda: None
+) -> tuple[TracesData, bool]:
+    """The trace, batched by resource and instrumentation scope, and whether it is whole: it ends beyond `most_bytes`.
+
+    A span that was sent more than once, the same in everything, is there once.
+    """
+    data, size = TracesData(), 0
+    for piece in itertools.chain.from_iterable(whole.parts() for whole in pieces):
+        check()
+        if most_bytes is not None and size > most_bytes:
+            break
+        batches = list(_Rebuilding(piece).batches())
+        data.resource_spans.extend(batches)
+        size += sum(batch.ByteSize() for batch in batches)
+    _drop_repeats(data)
+    return data, most_bytes is None or size <= most_bytes
+
+
+def filter_spans(data: TracesData, wanted: Callable[[ResourceSpans, ScopeSpans, Span], bool]) -> None:
+    """Remove the spans that are not wanted, and batches that become empty."""
+    for batch in data.resource_spans:
+        for inner in batch.scope_spans:
+            spans = [span for span in inner.spans if wanted(batch, inner, span)]
+            del inner.spans[:]
+            inner.spans.extend(spans)
+        scopes = [inner for inner in batch.scope_spans if inner.spans]
+        del batch.scope_spans[:]
+        batch.scope_spans.extend(scopes)
+    batches = [batch for batch in data.resource_spans if batch.scope_spans]
+    del data.resource_spans[:]
+    data.resource_spans.extend(batches)
+
+
+def _drop_repeats(data: TracesData) -> None:
+    every = (span for batch in data.resource_spans for inner in batch.scope_spans for span in inner.spans)
+    repeated = {identity for identity, count in Counter(span.span_id for span in every).items() if count > 1}
+    seen: set[bytes] = set()
+
+    def first(batch: ResourceSpans, inner: ScopeSpans, span: Span) -> bool:
+        if span.span_id not in repeated:
+            return True
+        alone = ResourceSpans(schema_url=batch.schema_url)
+        within = alone.scope_spans.add(schema_url=inner.schema_url, spans=[span])
+        if batch.HasField("resource"):
+            alone.resource.CopyFrom(batch.resource)
+        if inner.HasField("scope"):
+            within.scope.CopyFrom(inner.scope)
+        key = alone.SerializeToString(deterministic=True)
+        fresh = key not in seen
+        seen.add(key)
+        return fresh
+
+    if repeated:
+        filter_spans(data, first)
 
 
 class _Rebuilding:

@@ -6,7 +6,6 @@ import asyncio
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,11 +21,8 @@ from vivace.backend.query.querier import Querier
 from vivace.backend.query.streaming import streaming_server
 from vivace.backend.query.workers import Workers
 from vivace.backend.store.store import Store
-from vivace.errors import ConfigurationError, VivaceError
+from vivace.errors import ConfigurationError, TargetError, VivaceError
 
-RECEIVER_METRICS: Final = "receiver.prom"
-ALIVE_S: Final = 5.0
-"""A process that wrote its metrics within this time is taken to be up."""
 REFRESH_S: Final = 0.25
 GRACE_S: Final = 5.0
 """So long may what is being answered take when the process is told to stop."""
@@ -39,7 +35,8 @@ def run(
     metrics = data_dir / "metrics"
     querier = Querier(Store(data_dir).snapshot)
     workers, counted = Workers(), Metrics()
-    api = Api(querier, workers, counted, metrics, lambda: _written_lately(metrics / RECEIVER_METRICS))
+    told = {"data_dir": str(data_dir), "http": http, "grpc": grpc}
+    api = Api(querier, workers, counted, metrics, told)
     listener = listen(http)
     stopped = threading.Event()
     refresher = threading.Thread(target=_refresh, args=(querier, stopped), name="refresh", daemon=True)
@@ -99,7 +96,7 @@ def _host_and_port(address: str, flag: str) -> tuple[str, int]:
 
 
 def listen(http: str) -> socket.socket:
-    """A listening socket. ConfigurationError when the address is none, or is taken."""
+    """A listening socket. ConfigurationError when the address is none, TargetError when it is taken."""
     host, port = _host_and_port(http, "--http")
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -107,14 +104,7 @@ def listen(http: str) -> socket.socket:
         return listener
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigurationError(f"--http: cannot listen on {http} ({reason}); choose another address") from error
-
-
-def _written_lately(path: Path) -> bool:
-    try:
-        return time.time() - path.stat().st_mtime < ALIVE_S
-    except OSError:
-        return False
+        raise TargetError(f"--http: cannot listen on {http} ({reason}); choose another address") from error
 
 
 def _refresh(querier: Querier, stopped: threading.Event) -> None:

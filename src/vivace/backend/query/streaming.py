@@ -19,7 +19,7 @@ from vivace.backend.query.shown import Json
 from vivace.backend.query.tags_api import names_v1, names_v2, values_v1, values_v2
 from vivace.backend.query.tempopb import MESSAGES, SERVICE
 from vivace.backend.query.workers import Abandoned, Overloaded, TimedOut, Workers
-from vivace.errors import ConfigurationError, QueryError, VivaceError
+from vivace.errors import QueryError, TargetError, VivaceError
 
 PACKET_BYTES: Final = 1 << 20
 EVERY_S: Final = 0.3
@@ -30,7 +30,7 @@ Work = Callable[[Querier, Mapping[str, str], Check, Offer], Json]
 
 
 def streaming_server(querier: Querier, workers: Workers, metrics: Metrics, address: str) -> tuple[grpc.aio.Server, int]:
-    """A server that is not started yet, and its port. ConfigurationError when the address cannot be used."""
+    """A server that is not started yet, and its port. TargetError when the address cannot be used."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])  # so that a port in use is noticed
     methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         name: grpc.unary_stream_rpc_method_handler(_Method(name, querier, workers, metrics).answer) for name in _METHODS
@@ -39,7 +39,7 @@ def streaming_server(querier: Querier, workers: Workers, metrics: Metrics, addre
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
-        raise ConfigurationError(f"--grpc: cannot listen on {address} ({error}); choose another address") from error
+        raise TargetError(f"--grpc: cannot listen on {address} ({error}); choose another address") from error
     return server, port
 
 

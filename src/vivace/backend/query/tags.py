@@ -16,7 +16,7 @@ from vivace.backend.query.expression import children_of
 from vivace.backend.query.fields import INTRINSICS, TABLES, Frame, held
 from vivace.backend.query.parameters import Window
 from vivace.backend.query.search import matched, overlaps
-from vivace.backend.query.value import KINDS, STATUSES, Column, Identifiers, Lists, Part, Rows, Type
+from vivace.backend.query.value import KINDS, STATUSES, Column, Identifiers, Lists, Mask, Part, Rows, Type
 from vivace.backend.query.view import View
 from vivace.traceql.tree import Attribute, Intrinsic, IntrinsicField, Pipeline, Scope
 
@@ -56,7 +56,7 @@ Check = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class TagRequest:
-    """Which data to look at: units that overlap the window, and of these the spans that a query selects."""
+    """Which data to look at: spans that overlap the window, and of these the ones that a query selects."""
 
     window: Window = field(default_factory=Window)
     pipeline: Pipeline | None = None
@@ -76,7 +76,7 @@ def tag_names(views: Iterable[Visible], request: TagRequest, scopes: Sequence[Sc
     found: dict[Scope, set[str]] = {scope: set() for scope in scopes}
     for view in _looked_at(views, request):
         for scope in scopes:
-            found[scope].update(_keys(view, TABLES[scope], request.pipeline))
+            found[scope].update(_keys(view, TABLES[scope], request))
     return {scope: sorted(keys) for scope, keys in found.items()}
 
 
@@ -86,7 +86,7 @@ def tag_values(views: Iterable[Visible], request: TagRequest, tag: Attribute | I
         return sorted(TagValue("keyword", name) for name in _LISTED[tag.intrinsic])
     found: set[TagValue] = set()
     for view in _looked_at(views, request):
-        found |= _values(view, tag, request.pipeline)
+        found |= _values(view, tag, request)
     return sorted(found, key=lambda one: (one.text, one.type))
 
 
@@ -97,43 +97,70 @@ def _looked_at(views: Iterable[Visible], request: TagRequest) -> Iterator[View]:
             yield visible.view
 
 
-def _keys(view: View, table: str, pipeline: Pipeline | None) -> frozenset[str]:
-    if pipeline is None:
+def _keys(view: View, table: str, request: TagRequest) -> frozenset[str]:
+    if request.pipeline is None and _inside(view, request.window):
         services = {"service.name"} if table == "resources" and view.rows(table) else frozenset()
         return view.keys(table) | services
-    rows = _rows(view, table, pipeline)
-    return frozenset(key for key in view.keys(table) if held(view, table, key).held[rows].any())
+    rows = _rows(view, table, request)
+    found = frozenset(key for key in view.keys(table) if held(view, table, key).held[rows].any())
+    return found | {"service.name"} if table == "resources" and len(rows) and request.pipeline is None else found
 
 
-def _rows(view: View, table: str, pipeline: Pipeline | None) -> Rows:
-    """The rows of a table that belong to the spans that a query selects; without one all."""
-    if pipeline is None:
-        return np.arange(view.rows(table))
-    spans = np.sort(matched(view, pipeline, conditions(pipeline)).span_rows())
+def _inside(view: View, window: Window) -> bool:
+    """Whether all of a unit is in the window."""
+    before = window.start_ns is not None and view.unit.info.start_ns < window.start_ns
+    after = window.end_ns is not None and view.unit.info.end_ns > window.end_ns
+    return not (before or after)
+
+
+def _rows(view: View, table: str, request: TagRequest) -> Rows:
+    """The rows of a table that belong to the spans of the window that a query selects; without one all."""
+    inside = _inside(view, request.window)
+    if request.pipeline is None:
+        if inside:
+            return np.arange(view.rows(table))
+        spans = np.arange(view.rows("spans"))
+    else:
+        spans = np.sort(matched(view, request.pipeline, conditions(request.pipeline)).span_rows())
+    if not inside:
+        spans = spans[_overlapping(view, spans, request.window)]
     if table in ("events", "links"):
         return children_of(Frame(view, "spans", spans), table)[0]
     rows = Frame(view, "spans", spans).of(table)
     return spans if rows is None or table == "spans" else np.unique(rows)
 
 
-def _values(view: View, tag: Attribute | IntrinsicField, pipeline: Pipeline | None) -> frozenset[TagValue]:
+def _overlapping(view: View, spans: Rows, window: Window) -> Mask:
+    start, duration = (view.numbers("spans", name).data[spans].astype(np.int64) for name in ("start", "duration"))
+    mask = np.ones(len(spans), np.bool_)
+    if window.end_ns is not None:
+        mask &= start <= window.end_ns
+    if window.start_ns is not None:
+        mask &= start + np.maximum(duration, 0) >= window.start_ns
+    return mask
+
+
+def _values(view: View, tag: Attribute | IntrinsicField, request: TagRequest) -> frozenset[TagValue]:
+    """Kept for whole units."""
+    if not _inside(view, request.window):
+        return frozenset(_read(view, tag, request))
     return view.remember(
-        ("tag values", tag, pipeline),
-        lambda: frozenset(_read(view, tag, pipeline)),
+        ("tag values", tag, request.pipeline),
+        lambda: frozenset(_read(view, tag, request)),
         lambda found: 200 * len(found),
     )
 
 
-def _read(view: View, tag: Attribute | IntrinsicField, pipeline: Pipeline | None) -> Iterator[TagValue]:
+def _read(view: View, tag: Attribute | IntrinsicField, request: TagRequest) -> Iterator[TagValue]:
     if isinstance(tag, IntrinsicField):
         reader = INTRINSICS[tag.intrinsic]
         part = reader.read(view)
         if isinstance(part, Column) and part.type is Type.STRING:
-            yield from _distinct(part, _rows(view, reader.table, pipeline))
+            yield from _distinct(part, _rows(view, reader.table, request))
         return
     for table in _UNSCOPED if tag.scope is Scope.NONE else (TABLES[tag.scope],):
         if view.has(table, tag.name) or tag.name == "service.name":
-            rows = _rows(view, table, pipeline)
+            rows = _rows(view, table, request)
             for one in held(view, table, tag.name).parts:
                 yield from _distinct(one, rows)
 
