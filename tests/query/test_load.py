@@ -56,7 +56,7 @@ def test_searches_and_clicks(settings: Make) -> None:
     assert searches["due_ns"].diff().drop_nulls().unique().to_list() == [20_000_000]
     opened = fetches.row(0, named=True)
     assert (opened["spans"], opened["status"], opened["window_start_s"]) == (3, 200, None)
-    assert opened["due_ns"] == searches.filter(pl.col("query") == opened["query"])["ended_ns"][0]
+    assert opened["due_ns"] >= searches.filter(pl.col("query") == opened["query"])["ended_ns"][0]
 
 
 def test_what_falls_due_with_no_user_free_is_dropped(settings: Make) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+from contextlib import suppress
 from functools import partial
 
 import psutil
@@ -41,6 +42,16 @@ def read(*bodies: bytes, kill: bool = False) -> list[Found]:
     return asyncio.run(asyncio.wait_for(reading(), 60))
 
 
+def readers_beside() -> list[int]:
+    """Process IDs of readers that run."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # it has just ended
+            if "vivace.query.reading" in child.cmdline():
+                found.append(child.pid)
+    return found
+
+
 def test_what_is_read_beside_is_what_is_read_here() -> None:
     body = large()
     assert len(body) > LARGE
@@ -63,7 +74,7 @@ def test_a_reader_that_is_killed_is_missed_by_nobody() -> None:
 
 def test_no_process_is_left() -> None:
     read(large())
-    assert [child for child in psutil.Process().children() if "vivace.query.reading" in child.cmdline()] == []
+    assert readers_beside() == []
 
 
 def test_readers_can_be_started_ahead() -> None:
@@ -71,8 +82,7 @@ def test_readers_can_be_started_ahead() -> None:
         readers = Readers()
         try:
             await readers.start()
-            beside = [child for child in psutil.Process().children() if "vivace.query.reading" in child.cmdline()]
-            assert len(beside) == READERS
+            assert len(readers_beside()) == READERS
             return await readers.read(READ, large())
         finally:
             await readers.close()

@@ -49,7 +49,7 @@ class User:
         self._found: str | None = None
 
     async def follow(self, due_ns: int) -> None:
-        """From the first step, which is due then, to the last; each further one is due when the one before ended."""
+        """From the first step, which is due then, to the last; a further one is due when the answer before is read."""
         pause = self._users.pause
         for place, turn in enumerate(self._question.turns):
             if turn.action is Action.OPEN and self._found is None:
@@ -59,7 +59,7 @@ class User:
             if place and not await pause(due_ns):
                 return
             answer = await self._take(place, turn, due_ns)
-            due_ns = answer.ended_ns
+            due_ns = self._users.clock.now_ns()
             if answer.retry_after_s is not None:
                 await pause(due_ns + round(answer.retry_after_s * 1e9))
                 return
