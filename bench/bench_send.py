@@ -23,6 +23,7 @@ from vivace.send.settings import SendSettings
 from vivace.send.sink import Sink, SinkSettings
 from vivace.telemetry.generate import TraceSettings, generate_traces
 from vivace.telemetry.generators import Attributes, SpanGenerator
+from vivace.telemetry.settings import Sizes
 
 SECONDS = 4.0
 FRESH_VALUES = 8
@@ -135,7 +136,7 @@ def main() -> None:
         measure_throughput("send_small", TraceSettings(profile="small", traces=4000, traces_per_request=2), folder)
         measure_throughput(
             "send_by_service",
-            TraceSettings(profile="xlarge", traces=1000, traces_per_request=1),
+            TraceSettings(normal=Sizes.normal(200, 20), traces=1000, traces_per_request=1),
             folder,
             batching=Batching(Per.SERVICE),
         )

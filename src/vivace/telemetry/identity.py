@@ -6,6 +6,7 @@ group's T traces has word 2T+s.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -21,10 +22,16 @@ HEX: Final = np.frombuffer(b"".join(value.to_bytes(2, "little").hex().encode() f
 NO_WORDS: Final = np.zeros(0, np.uint64)
 
 
+@lru_cache(maxsize=8)
 def group_words(seed: int, replay: int, group: int, words: int) -> Words:
-    """The random words of a group in the given replay of the template; their little-endian bytes are the IDs."""
+    """The random words of a group in the given replay of the template; their little-endian bytes are the IDs.
+
+    Requests that follow each other are often of one group, hence the cache; the words are read-only.
+    """
     key, counter = np.array([seed, STREAM], np.uint64), np.array([0, group, replay, 0], np.uint64)
-    return np.random.Philox(key=key, counter=counter).random_raw(words)
+    drawn = np.random.Philox(key=key, counter=counter).random_raw(words)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def fresh_words(seed: int, replay: int, group: int, words: int) -> Words:
