@@ -22,6 +22,8 @@ from vivace.backend.store.values import check
 
 GROUP_BYTES: Final = 8 << 20
 """A group is closed when it has grown to this."""
+GATHER_SECONDS: Final = 0.004
+"""Where several senders are at work, so long a group is held open for more: a large one costs less per span."""
 WAITING_BYTES: Final = 256 << 20
 """With so much waiting to be logged, no more is taken."""
 
@@ -48,6 +50,7 @@ class Committer:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._changed = Condition()
+        self._several = False
         self._stopping = False
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
@@ -82,12 +85,15 @@ class Committer:
         """What waits, up to a size; empty when there will be no more."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
+            if self._several:
+                self._changed.wait_for(lambda: self._waiting_bytes >= GROUP_BYTES or self._stopping, GATHER_SECONDS)
             group: list[_Waiting] = []
             size = 0
             while self._waiting and size < GROUP_BYTES:
                 group.append(self._waiting.popleft())
                 size += len(group[-1].request)
             self._waiting_bytes -= size
+            self._several = len(group) > 1
             return group
 
     def _commit(self, requests: Sequence[bytes]) -> list[Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -28,6 +29,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # no process multiplies matrices
             start_new_session=True,  # an interrupt from the terminal is for the supervisor
         )
         self._said: SimpleQueue[dict[str, Any]] = SimpleQueue()

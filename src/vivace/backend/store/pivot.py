@@ -89,23 +89,26 @@ def _column(attributes: Typed, entries: _Entries, number: int, rows: int) -> pa.
     repeated = not first.all()
     if repeated:
         row, place = row[first], place[first]
-    indices = np.zeros(rows, np.int32)
-    indices[row] = place - attributes.bounds[number]
-    numbers = pa.array(indices, mask=_absent(row, rows))
+    numbers = _numbers(row, place - attributes.bounds[number], rows)
     values = attributes.values[number]
     assert values is not None  # noqa: S101 - an attribute without a value has no column
     if attributes.keys[number][1] is not Kind.STR:
         return values.take(numbers)
-    column = pa.DictionaryArray.from_arrays(numbers, values)
+    column = pa.DictionaryArray.from_arrays(numbers, values, safe=False)
     return compact(column) if repeated or not entries.all else column
 
 
-def _absent(row: Rows, rows: int) -> npt.NDArray[np.bool_] | None:
+def _numbers(row: Rows, numbers: Rows, rows: int) -> pa.Int32Array:
+    """So many numbers, those of the given rows, null in all others."""
+    scattered = np.zeros(rows, np.int32)
+    scattered[row] = numbers
     if len(row) == rows:
-        return None
-    absent = np.ones(rows, np.bool_)
-    absent[row] = False
-    return absent
+        return pa.array(scattered)
+    there = np.zeros(rows, np.bool_)
+    there[row] = True
+    bitmap = np.packbits(there, bitorder="little")
+    buffers = [pa.py_buffer(bitmap), pa.py_buffer(scattered)]
+    return pa.Array.from_buffers(pa.int32(), rows, buffers, rows - len(row))
 
 
 def compact(column: pa.DictionaryArray) -> pa.DictionaryArray:
