@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vivace.errors import OutputError
 from vivace.ledger import (
     PROBES,
     QUERIES,
@@ -139,3 +140,20 @@ def test_a_value_of_another_type_is_refused_and_the_file_closed(tmp_path: Path) 
     with pytest.raises(pa.ArrowInvalid):
         ledger.close()
     assert read_part(tmp_path / "part", PROBES)["request"].to_list() == [1]
+
+
+def test_another_kind_of_ledger_is_refused(tmp_path: Path) -> None:
+    part = tmp_path / "queries.part"
+    LedgerWriter(part, QUERIES).close()
+    merged = merge_parts([part], QUERIES, tmp_path / "small-sends.parquet")
+    with pytest.raises(OutputError, match=r"small-sends.parquet: is another kind of ledger, without request"):
+        read_ledger(merged, SENDS)
+
+
+def test_a_disk_that_fills_up_leaves_the_parts(tmp_path: Path) -> None:
+    part = tmp_path / "sends.part"
+    LedgerWriter(part, SENDS).close()
+    into = tmp_path / "folder" / "small-sends.parquet"
+    with pytest.raises(OutputError, match=r"cannot be written: .*; make room; its rows are kept in sends.part"):
+        merge_parts([part], SENDS, into)
+    assert part.exists()

@@ -181,7 +181,7 @@ def read_ledger(path: Path, schema: pl.Schema) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(path)
     except (OSError, PolarsError) as error:
-        raise OutputError(f"{path}: cannot be read as a ledger: {error}; take it from the run again") from error
+        raise OutputError(f"{path}: cannot be read: {str(error).splitlines()[0]}; run the profile again") from error
     needed = {schema.names()[0], "outcome"}
     if not needed <= set(frame.columns):
         raise OutputError(
