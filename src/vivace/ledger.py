@@ -184,9 +184,8 @@ def read_ledger(path: Path, schema: pl.Schema) -> pl.DataFrame:
         raise OutputError(f"{path}: cannot be read: {str(error).splitlines()[0]}; run the profile again") from error
     needed = {schema.names()[0], "outcome"}
     if not needed <= set(frame.columns):
-        raise OutputError(
-            f"{path}: is another kind of ledger, without {', '.join(sorted(needed))}; put the right one there"
-        )
+        missing = ", ".join(sorted(needed - set(frame.columns)))
+        raise OutputError(f"{path}: is another kind of ledger, without {missing}; put the right one there")
     return frame.select(
         pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
         for name, kind in schema.items()
