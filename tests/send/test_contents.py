@@ -58,10 +58,10 @@ def test_missing_spans_are_not_there_and_the_others_are_as_they_were(
     whole, some = contents(template), contents(template, incomplete=1.0, missing=missing)
     before, after = spans_of(whole.payload(number, T0)), spans_of(some.payload(number, T0))
     assert some.kind(number) is Kind.INCOMPLETE
-    assert 0 < len(after) == some.items(number) < len(before)
+    assert 0 < len(after) == some.describe(number).items < len(before)
     kept = {span.span_id for span in after}
     assert after == [span for span in before if span.span_id in kept]
-    assert len(some.payload(number, T0)) == some.size(number)
+    assert len(some.payload(number, T0)) == some.describe(number).size
 
 
 @given(st.integers(0, 10**6))

@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vivace.send.answer import Outcome
+from vivace.send.disorder import Kind
 from vivace.send.journal import Entry, Journal
+from vivace.send.request import Content
+
+CONTENT = Content(7, 3, 100, 5000)
 
 
 def words(records: int) -> memoryview:
@@ -16,13 +20,13 @@ def words(records: int) -> memoryview:
 def test_an_entry_is_open_until_it_ends_and_there_until_it_is_saved() -> None:
     shared = words(2)
     journal, seen = Journal(shared), Journal(shared)
-    place = journal.begin(0, 10, 20, 5, 7)
-    assert list(seen.entries()) == [Entry(0, 10, 20, 5, 0, None, 0, 7, 1)]
+    place = journal.begin(0, 10, (20, 5), CONTENT, Kind.LATE)
+    assert list(seen.entries()) == [Entry(0, 10, 20, 5, 0, None, 0, 1, Kind.LATE, CONTENT)]
     journal.saved()
     assert len(list(seen.entries())) == 1
     journal.again(place)
     journal.end(place, 30, Outcome.ACKNOWLEDGED, 2)
-    assert list(seen.entries()) == [Entry(0, 10, 20, 5, 30, Outcome.ACKNOWLEDGED, 2, 7, 2)]
+    assert list(seen.entries()) == [Entry(0, 10, 20, 5, 30, Outcome.ACKNOWLEDGED, 2, 2, Kind.LATE, CONTENT)]
     journal.saved()
     assert list(seen.entries()) == []
 
@@ -30,7 +34,7 @@ def test_an_entry_is_open_until_it_ends_and_there_until_it_is_saved() -> None:
 def test_it_is_full_when_no_record_is_free() -> None:
     journal = Journal(words(1))
     assert not journal.full
-    place = journal.begin(1, 1, 1, 1, 1)
+    place = journal.begin(1, 1, (1, 1), CONTENT, None)
     assert journal.full
     journal.end(place, 2, Outcome.FAILED, 0)
     assert journal.full
@@ -47,7 +51,7 @@ def test_whatever_happens_the_entries_are_those_not_saved(steps: list[str]) -> N
     for number, step in enumerate(steps):
         if step == "begin":
             if not journal.full:
-                open_places.append((journal.begin(number, 1, 2, 3, number), number))
+                open_places.append((journal.begin(number, 1, (2, 3), CONTENT, None), number))
                 expected[number] = None
         elif step == "saved":
             journal.saved()

@@ -10,7 +10,7 @@ from vivace.send.answer import Answer, Outcome
 from vivace.send.board import Acknowledged, Board, Count
 from vivace.send.clock import Clock
 from vivace.send.contents import Contents
-from vivace.send.request import InFlight
+from vivace.send.request import Content, InFlight
 from vivace.send.turns import Turn
 
 ENDED_ITEMS: Final = {
@@ -30,7 +30,7 @@ class Book:
         self._counts = board.counts
         self._ledger = ledger
         self._contents = contents
-        self._signal = str(contents.template.signal)
+        self._signal = str(contents.signal)
         self._worker = worker
         self._draw = random.Random(worker)  # noqa: S311 - which request is probed is no secret
         self._next_sample_ns = 0
@@ -38,22 +38,22 @@ class Book:
     def dropped(self, turn: Turn, reason: str) -> None:
         """Fell due with no VU free."""
         self._make_room()
-        number, items = turn.number, self._contents.items(turn.number)
-        place = self._board.journal.begin(number, turn.due_ns, 0, 0, number)
+        content = self._contents.describe(turn.number)
+        place = self._board.journal.begin(turn.number, turn.due_ns, (0, 0), content, turn.kind)
         self._board.journal.end(place, 0, Outcome.DROPPED, 0)
-        self._count_offered(items)
-        self._counts[Count.DROPPED_ITEMS] += items
-        dropped = InFlight(number, turn.due_ns, 0, 0, place, number, turn.kind, 0)
-        self._write(dropped, None, Answer(Outcome.DROPPED, "", reason))
+        self._count_offered(content)
+        self._counts[Count.DROPPED_ITEMS] += content.items
+        dropped = InFlight(turn.number, turn.due_ns, 0, 0, place, content, turn.kind, 0)
+        self._write(dropped, None, Answer(Outcome.DROPPED, "", reason), Outcome.DROPPED)
 
-    def started(self, turn: Turn, content: int, started_ns: int, t0_ns: int) -> InFlight:
-        """Is about to be sent for the first time; `content`: the number of the request whose bytes it has."""
+    def started(self, turn: Turn, content: Content, started_ns: int, t0_ns: int) -> InFlight:
+        """Is about to be sent for the first time."""
         self._make_room()
-        counts, items = self._counts, self._contents.items(content)
-        place = self._board.journal.begin(turn.number, turn.due_ns, started_ns, t0_ns, content)
-        self._count_offered(items)
-        counts[Count.SENT_ITEMS] += items
-        counts[Count.SENT_BYTES] += self._contents.size(content)
+        counts = self._counts
+        place = self._board.journal.begin(turn.number, turn.due_ns, (started_ns, t0_ns), content, turn.kind)
+        self._count_offered(content)
+        counts[Count.SENT_ITEMS] += content.items
+        counts[Count.SENT_BYTES] += content.size
         counts[Count.IN_FLIGHT] += 1
         counts[Count.DISORDERED] += turn.kind is not None
         return InFlight(turn.number, turn.due_ns, started_ns, t0_ns, place, content, turn.kind)
@@ -62,7 +62,7 @@ class Book:
         """Will be sent once more; `doubtful`: what was sent may have been stored."""
         self._board.journal.again(sent.place)
         self._counts[Count.RETRIES] += 1
-        self._counts[Count.RETRIED_BYTES] += self._contents.size(sent.content)
+        self._counts[Count.RETRIED_BYTES] += sent.content.size
         return sent._replace(attempt=sent.attempt + 1, doubtful=sent.doubtful or doubtful)
 
     def ended(self, sent: InFlight, ended_ns: int, answer: Answer) -> None:
@@ -70,7 +70,7 @@ class Book:
         outcome = answer.outcome
         if sent.doubtful and outcome is Outcome.FAILED:
             outcome = Outcome.UNKNOWN  # whatever the last attempt came to, an earlier one may have been stored
-        items = self._contents.items(sent.content)
+        items = sent.content.items
         rejected = min(answer.rejected, items)
         self._board.journal.end(sent.place, ended_ns, outcome, rejected)
         counts = self._counts
@@ -98,9 +98,9 @@ class Book:
         if self._board.journal.full:
             self.save()
 
-    def _count_offered(self, items: int) -> None:
+    def _count_offered(self, content: Content) -> None:
         self._counts[Count.OFFERED] += 1
-        self._counts[Count.OFFERED_ITEMS] += items
+        self._counts[Count.OFFERED_ITEMS] += content.items
 
     def _offer_sample(self, sent: InFlight, ended_ns: int) -> None:
         """Shows some of the requests at the moment they are acknowledged, so that probing need not wait.
@@ -110,30 +110,29 @@ class Book:
         if ended_ns < self._next_sample_ns:
             return
         self._next_sample_ns = ended_ns + round(SAMPLE_NS * (0.5 + self._draw.random()))
-        self._board.samples.put(*Acknowledged(sent.number, self._contents.request(sent.number), sent.t0_ns, ended_ns))
+        self._board.samples.put(*Acknowledged(sent.number, sent.content.template, sent.t0_ns, ended_ns))
 
-    def _write(self, sent: InFlight, ended_ns: int | None, answer: Answer, outcome: Outcome | None = None) -> None:
+    def _write(self, sent: InFlight, ended_ns: int | None, answer: Answer, outcome: Outcome) -> None:
         """In the order of the ledger's columns."""
-        contents, content, dropped = self._contents, sent.content, ended_ns is None
-        outcome, items = outcome or answer.outcome, contents.items(content)
+        content, dropped = sent.content, ended_ns is None
         self._ledger.append(
             (
                 sent.number,
                 self._signal,
                 self._worker,
-                contents.request(content),
+                content.template,
                 sent.due_ns,
                 None if dropped else sent.started_ns,
                 ended_ns,
                 None if dropped else sent.t0_ns,
-                items,
-                contents.size(content),
+                content.items,
+                content.size,
                 outcome.value,
-                min(answer.rejected, items) if outcome is Outcome.ACKNOWLEDGED else None,
+                min(answer.rejected, content.items) if outcome is Outcome.ACKNOWLEDGED else None,
                 answer.status or None,
                 answer.message,
                 None if dropped else sent.attempt,
                 sent.kind,
-                content if content != sent.number else None,
+                content.number if content.number != sent.number else None,
             )
         )

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from vivace.send.disorder import DETAILS, Disorder, Kind, draws
+from vivace.send.request import Content
 from vivace.telemetry.arrays import Bytes, Numbers
 from vivace.telemetry.patch import Patcher
 from vivace.telemetry.template import Signal, Template
@@ -37,7 +38,8 @@ class Contents:
     """The requests of a replay, each with its IDs, times and disorder. Not for use by several threads at once."""
 
     def __init__(self, template: Template, seed: int, disorder: Disorder, times: Times) -> None:
-        self.template = template
+        self.signal = template.signal
+        self._template = template
         self._seed = seed
         self._disorder = disorder
         self._times = times
@@ -61,18 +63,17 @@ class Contents:
         """How many there are in so many replays of the template."""
         return None if replays is None else replays * self._size
 
-    def request(self, number: int) -> int:
-        """Which of the template's requests it is made from."""
-        return number % self._size
+    def there(self, _number: int) -> bool:
+        """Whether there is such a request."""
+        return True
 
-    def items(self, number: int) -> int:
-        """Spans, data points or log records that a reader finds in it."""
-        items = self._items[number % self._size]
-        return items - self._removed(number) if self.kind(number) is Kind.INCOMPLETE else items
-
-    def size(self, number: int) -> int:
-        """Bytes, before compression."""
-        return self._sizes[number % self._size]
+    def describe(self, number: int) -> Content:
+        """What is in it, but for the bytes."""
+        request = number % self._size
+        items = self._items[request]
+        if self.kind(number) is Kind.INCOMPLETE:
+            items -= self._removed(number)
+        return Content(number, request, items, self._sizes[request])
 
     def t0_ns(self, number: int, now_ns: int) -> int:
         """What its times count from, when what it tells of ends now."""
@@ -105,7 +106,7 @@ class Contents:
 
     def _jitter(self, payload: Bytes, number: int) -> None:
         """Times that are equal and follow each other, as those of one log record do, stay equal."""
-        request = self.template.request(number % self._size)
+        request = self._template.request(number % self._size)
         value = request.time_value
         changes = np.append(0, np.cumsum(value[1:] != value[:-1])) if value.size else np.zeros(0, np.int64)
         amounts = draws(self._seed, JITTER, number, int(changes.max(initial=-1)) + 1) * self._times.jitter_ms * 1e6
@@ -114,7 +115,7 @@ class Contents:
     def _skew(self, payload: Bytes, number: int) -> None:
         entries = scan(payload, ENTRIES, "request")["entries"]
         amounts = (draws(self._seed, DETAILS, number, entries.stop.size) * 2 - 1) * self._disorder.skewed_by_s * 1e9
-        places = self.template.request(number % self._size).time_offset.astype(np.int64)
+        places = self._template.request(number % self._size).time_offset.astype(np.int64)
         owners = np.searchsorted(entries.stop, places, side="right")
         _shift(payload, places, amounts.astype(np.int64)[owners])
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from vivace.send.answer import Outcome
+from vivace.send.disorder import Kind
+from vivace.send.request import Content
 from vivace.send.shared import Words
 
 
@@ -19,17 +21,19 @@ class Entry(NamedTuple):
     ended_ns: int
     outcome: Outcome | None
     rejected: int
-    content: int
-    """The number of the request whose bytes it has."""
     attempts: int
+    kind: Kind | None
+    content: Content
 
 
 class Journal:
     """A record for each request in flight or ended but not yet in the ledger. The worker writes, the parent reads
     when the worker has died; a record's first word is written last, so that a record is whole or not there."""
 
-    WIDTH: Final = 9
+    WIDTH: Final = 13
     _OUTCOMES: Final = (None, *Outcome)
+    _KINDS: Final = (None, *Kind)
+    _KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
 
     def __init__(self, words: Words) -> None:
         self._words = words
@@ -41,22 +45,22 @@ class Journal:
         """Whether `begin` has no room before `saved` is called."""
         return not self._free
 
-    def begin(self, number: int, due_ns: int, started_ns: int, t0_ns: int, content: int) -> int:
-        """The place of a new record."""
+    def begin(self, number: int, due_ns: int, times: tuple[int, int], content: Content, kind: Kind | None) -> int:
+        """The place of a new record; `times`: when it starts, and what its times count from."""
         place = self._free.pop()
         words = self._words
         words[place + 1] = due_ns
-        words[place + 2] = started_ns
-        words[place + 3] = t0_ns
+        words[place + 2], words[place + 3] = times
         words[place + 5] = 0
-        words[place + 7] = content
-        words[place + 8] = 1
+        words[place + 7] = 1
+        words[place + 8] = self._KIND_NUMBERS[kind]
+        words[place + 9], words[place + 10], words[place + 11], words[place + 12] = content
         words[place] = number + 1
         return place
 
     def again(self, place: int) -> None:
         """One attempt more."""
-        self._words[place + 8] += 1
+        self._words[place + 7] += 1
 
     def end(self, place: int, ended_ns: int, outcome: Outcome, rejected: int) -> None:
         words = self._words
@@ -75,6 +79,9 @@ class Journal:
     def entries(self) -> Iterator[Entry]:
         """What a worker left."""
         for place in range(0, len(self._words), self.WIDTH):
-            number, due, started, t0, ended, outcome, *others = self._words[place : place + self.WIDTH]
+            number, due, started, t0, ended, outcome, rejected, attempts, kind, *content = self._words[
+                place : place + self.WIDTH
+            ]
             if number:
-                yield Entry(number - 1, due, started, t0, ended, self._OUTCOMES[outcome], *others)
+                ending = (self._OUTCOMES[outcome], rejected, attempts)
+                yield Entry(number - 1, due, started, t0, ended, *ending, self._KINDS[kind], Content(*content))

@@ -12,14 +12,13 @@ from vivace.errors import OutputError, VivaceError
 from vivace.ledger import SENDS, LedgerWriter, merge_parts, read_part
 from vivace.send.board import Acknowledged, Board, Count, Stop
 from vivace.send.clock import Clock
-from vivace.send.contents import Contents
-from vivace.send.cut import open_cut
 from vivace.send.dues import worker_dues
 from vivace.send.process import start_process
 from vivace.send.progress import SendProgress, progress_of
 from vivace.send.recover import journal_rows, never_offered_rows
 from vivace.send.settings import SendSettings
 from vivace.send.shared import shared_words, words_of
+from vivace.send.stream import open_contents
 from vivace.send.worker import work
 
 READY_NS: Final = 60_000_000_000
@@ -37,9 +36,7 @@ class Replay:
 
     def __init__(self, settings: SendSettings) -> None:
         self._settings = settings
-        self._contents = Contents(
-            open_cut(settings.template, settings.batching), settings.seed, settings.disorder, settings.times
-        )
+        self._contents = open_contents(settings)
         self._clock = Clock()
         self._processes: list[BaseProcess] = []
         self._boards: list[Board] = []
@@ -164,7 +161,7 @@ class Replay:
         known = written.union(entry.number for entry in entries)
         part = self._part(worker).with_suffix(".recovered.part")
         with LedgerWriter(part, SENDS) as ledger:
-            for row in journal_rows(entries, worker, self._contents):
+            for row in journal_rows(entries, worker, self._contents.signal):
                 ledger.append(row)
             if settings.schedule is not None:
                 seconds = (self._end_ns() - self.start_ns) / 1e9

@@ -7,6 +7,22 @@ from typing import NamedTuple
 from vivace.send.disorder import Kind
 
 
+class Content(NamedTuple):
+    """What is in a request."""
+
+    number: int
+    """Of the request that it was made for; a duplicate has that of another one."""
+    template: int
+    """Which request of the template."""
+    items: int
+    """Spans, data points or log records that a reader finds in it."""
+    size: int
+    """Bytes, before compression."""
+
+
+NOTHING = Content(-1, 0, 0, 0)
+
+
 class InFlight(NamedTuple):
     """A request that was started; all times are Unix nanoseconds."""
 
@@ -17,8 +33,7 @@ class InFlight(NamedTuple):
     t0_ns: int
     place: int
     """In the journal."""
-    content: int = -1
-    """The number of the request whose bytes it has: its own, but for a duplicate."""
+    content: Content = NOTHING
     kind: Kind | None = None
     attempt: int = 1
     doubtful: bool = False

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vivace.errors import ConfigurationError
 from vivace.pace import AdjustmentSettings, Schedule
@@ -14,8 +15,21 @@ from vivace.send.contents import Times
 from vivace.send.cut import Batching
 from vivace.send.disorder import Disorder
 from vivace.send.transport import HEADER, MOST_HEADERS, Transport
+from vivace.telemetry.template import Signal
 
-__all__ = ["HEADER", "MOST_HEADERS", "SendSettings"]
+if TYPE_CHECKING:
+    from vivace.telemetry.configuration import GeneratorConfiguration
+
+__all__ = ["HEADER", "MOST_HEADERS", "SendSettings", "Stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Telemetry that is generated while it is sent."""
+
+    configuration: GeneratorConfiguration
+    signal: Signal
+    endless: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +44,8 @@ class SendSettings:
     """host:port of OTLP over plaintext gRPC; with a transport it is left out, and so are timeout and headers."""
     transport: Transport | None = None
     template: Path
+    stream: Stream | None = None
+    """What is generated while it is sent, instead of a template; `template` names where it is described."""
     batching: Batching | None = None
     """How the template is cut into requests; None: as it says itself."""
     seed: int
@@ -94,6 +110,8 @@ class SendSettings:
             yield f"vus: {self.vus_max} are fewer than {self.workers} workers; give each worker at least one"
         if self.seed < 0 or self.seed >= 1 << 64:
             yield f"seed: {self.seed} does not fit; give 0 to 2^64 - 1"
+        if self.stream is not None and (self.workers > 1 or self.schedule is not None):
+            yield "stream: what is generated on the way has no schedule, and one worker; leave both out"
         yield from self._pace_problems()
         yield from self.attempts.problems()
         yield from self.disorder.problems()

@@ -20,15 +20,14 @@ from vivace.send.attempts import Waiting
 from vivace.send.board import Board, Count, Stop
 from vivace.send.book import Book
 from vivace.send.clock import Clock
-from vivace.send.contents import Contents
-from vivace.send.cut import open_cut
 from vivace.send.disorder import Kind
 from vivace.send.dues import worker_dues
 from vivace.send.export import Exporter, open_exporter
 from vivace.send.gate import Gate
-from vivace.send.request import InFlight
+from vivace.send.request import Content, InFlight
 from vivace.send.settings import SendSettings
 from vivace.send.shared import SharedWords, words_of
+from vivace.send.stream import open_contents
 from vivace.send.turns import Turn, Turns
 from vivace.send.vus import VirtualUsers
 
@@ -47,7 +46,7 @@ STOPPED: Final = Answer(Outcome.UNKNOWN, "", "given up: the sender was told to s
 class Patched(NamedTuple):
     """A request made ready to be sent."""
 
-    content: int
+    content: Content
     t0_ns: int
     payload: bytes
 
@@ -67,21 +66,20 @@ class Worker:
     """Sends requests worker, worker + workers, … of the schedule. One thread does all but the transport."""
 
     def __init__(self, settings: SendSettings, worker: int, clock: Clock, board: Board, ledger: LedgerWriter) -> None:
-        template = open_cut(settings.template, settings.batching)
         self._settings = settings
         self._worker = worker
         self._clock = clock
         self._counts = board.counts
-        self._contents = Contents(template, settings.seed, settings.disorder, settings.times)
+        self._contents = open_contents(settings)
         self._requests = self._contents.requests(settings.replays)
         self._book = Book(board, ledger, self._contents, worker)
         self._vus = VirtualUsers(*settings.share_of_vus(worker))
-        self._exporter: Exporter = open_exporter(settings.way, template.signal)
+        self._exporter: Exporter = open_exporter(settings.way, self._contents.signal)
         self._gate = Gate(settings)
         self._flying: dict[int, InFlight] = {}
         self._waiting = Waiting()
-        self._latest: tuple[int, int] | None = None
-        """Number and t0 of what was sent last, but for copies."""
+        self._latest: tuple[Content, int] | None = None
+        """What was sent last, but for copies, and its t0."""
         self._draw = random.Random(f"{settings.seed} {worker}")  # noqa: S311 - pauses are no secret
         self._next_tick_ns = 0
         self._orphaned = False
@@ -154,11 +152,11 @@ class Worker:
         for number in count(self._worker, self._settings.workers):
             if self._requests is not None and number >= self._requests:
                 return
-            if not self._wait_for_vu():
+            if not self._wait_for_vu() or not self._contents.there(number):
                 return
             due_ns = now_ns = self._clock.now_ns()
             if not self._gate.open:
-                due_ns = self._gate.pass_ns(self._contents.items(number), now_ns)
+                due_ns = self._gate.pass_ns(self._contents.describe(number).items, now_ns)
             if due_ns >= end_ns or (due_ns > now_ns and not self._wait_until(due_ns)):
                 return
             yield number, due_ns
@@ -177,15 +175,15 @@ class Worker:
         if turn.kind is Kind.DUPLICATE and self._latest is not None:
             content, t0_ns = self._latest
         else:
-            content, now_ns = turn.number, self._clock.now_ns()
+            content, now_ns = self._contents.describe(turn.number), self._clock.now_ns()
             happened_ns = turn.happened_ns if turn.kind is Kind.REORDERED else max(turn.happened_ns, now_ns)
-            t0_ns = self._contents.t0_ns(content, happened_ns)
-        return Patched(content, t0_ns, self._contents.payload(content, t0_ns))
+            t0_ns = self._contents.t0_ns(turn.number, happened_ns)
+        return Patched(content, t0_ns, self._contents.payload(content.number, t0_ns))
 
     def _send(self, turn: Turn, patched: Patched, due_ns: int | None) -> None:
         """Without a due time it was due when it started."""
         started_ns = self._clock.now_ns()
-        copied = patched.content != turn.number
+        copied = patched.content.number != turn.number
         kind = None if turn.kind is Kind.DUPLICATE and not copied else turn.kind
         turn = turn._replace(kind=kind, due_ns=started_ns if due_ns is None else due_ns)
         sent = self._book.started(turn, patched.content, started_ns, patched.t0_ns)
@@ -262,7 +260,7 @@ class Worker:
         """Sends once more what is due for it, the very same bytes; gives the seconds until the next is."""
         for sent, answer in self._waiting.due(self._clock.now_ns()):
             again = self._book.again(sent, doubtful=answer.outcome is Outcome.UNKNOWN)
-            self._export(again, self._contents.payload(again.content, again.t0_ns))
+            self._export(again, self._contents.payload(again.content.number, again.t0_ns))
         next_ns = self._waiting.next_ns
         return inf if next_ns is None else max(0, next_ns - self._clock.now_ns()) / 1e9
 
