@@ -8,6 +8,7 @@ import pytest
 
 from vivace.errors import ConfigurationError
 from vivace.profile.library import load_profiles
+from vivace.profile.overrides import collect_overrides
 from vivace.run.settings import Activity, RunSettings
 
 PROFILES = load_profiles(["small"])
@@ -49,3 +50,9 @@ def test_the_embedded_backend_is_sent_the_same_every_time() -> None:
 def test_a_backend_that_exists_is_sent_ids_that_no_other_run_has() -> None:
     existing = settings(otlp_endpoint="host:4317", activity=Activity.INGESTION)
     assert existing.seed_of(PROFILES[0]) != existing.seed_of(PROFILES[0])
+
+
+def test_a_query_load_that_cannot_be_read_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    overrides = collect_overrides([f"query.configuration={tmp_path / 'absent.yaml'}"])
+    with pytest.raises(ConfigurationError, match=r"absent\.yaml"):
+        RunSettings(profiles=load_profiles(["small"], None, overrides), output=tmp_path)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from vivace.errors import ConfigurationError
 from vivace.profile.model import Profile
+from vivace.query.configuration.settings import read_configuration
 
 DEFAULT_SEED: Final = 1
 SEED_BITS: Final = 48
@@ -79,6 +80,8 @@ class RunSettings:
         check_url("--metrics-endpoint", self.metrics_endpoint)
         for profile in self.profiles:
             self._check_endpoints(profile)
+            if self.activity.asks and profile.query.configuration is not None:
+                read_configuration(Path(profile.query.configuration))  # refused before anything starts
 
     def endpoints(self, profile: Profile) -> Endpoints:
         """Where a profile's target is: as the command line says, else as the profile says, else embedded."""

@@ -121,7 +121,9 @@ class BlockSource:
         return Tables(**{name: self.slice(name, 0, self.rows(name)) for name in FIXED})
 
     def _open(self, table: str) -> pq.ParquetFile:
-        return pq.ParquetFile(self._folder / f"{table}.parquet", memory_map=True, page_checksum_verification=True)
+        path = self._folder / f"{table}.parquet"
+        # not buffered ahead: what one thread has buffered, another that reads the same file would take away
+        return pq.ParquetFile(path, memory_map=True, page_checksum_verification=True, pre_buffer=False)
 
     def _read_presence(self, table: str) -> Presence | None:
         """None for a file that does not say."""
