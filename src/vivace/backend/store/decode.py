@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vivace.backend.store.arrange import Distinct, distinct_rows, hashable, inverse, numbers_of, order_spans
 from vivace.backend.store.batch import AttributeLists, Batch
@@ -90,7 +91,7 @@ def _children(columns: Columns, span_position: Rows) -> tuple[dict[str, pa.Array
 
 def _taken(columns: Columns, order: npt.NDArray[np.intp]) -> dict[str, pa.Array]:
     rows = pa.array(order)
-    return {name: _text(column).take(rows) for name, column in columns.items()}
+    return {name: pc.take(_text(column), rows, boundscheck=False) for name, column in columns.items()}
 
 
 def _text(column: pa.Array) -> pa.Array:

@@ -14,6 +14,7 @@ from vivace.backend.store.arrange import distinct_rows, hashable, inverse, numbe
 from vivace.backend.store.decode import ATTRIBUTE_COLUMNS
 from vivace.backend.store.overflow import EMPTY_OVERFLOW, joined, overflow
 from vivace.backend.store.tables import ARROW, FIXED, Tables, attribute_columns
+from vivace.backend.store.validity import valid_rows, with_nulls
 
 CELLS: Final = 1 << 27
 """The bound on rows times attribute columns of a merged table, which bounds the memory of a merge."""
@@ -83,7 +84,10 @@ class _Table:
             batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows, kind)
             for batch in self._batches
         ]
-        return _combined(pa.chunked_array(chunks, kind)).take(self._rows)
+        column = _combined(pa.chunked_array(chunks, kind))
+        if pa.types.is_dictionary(kind):
+            return _taken_text(column, self._order)
+        return pc.take(column, self._rows, boundscheck=False)
 
     def _chosen(self, names: set[str], limit: int) -> set[str]:
         limit = min(limit, max(LEAST_COLUMNS, CELLS // max(1, len(self._order))))
@@ -96,6 +100,15 @@ class _Table:
             for name in names
         }
         return set(sorted(names, key=lambda name: (-filled[name], name))[:limit])
+
+
+def _taken_text(column: pa.DictionaryArray, order: Order) -> pa.DictionaryArray:
+    """Takes the numbers with NumPy, which does not look at each whether it is null."""
+    numbers = np.take(np.frombuffer(column.indices.buffers()[1], np.int32)[column.offset :], order)
+    if column.null_count == 0:
+        return pa.DictionaryArray.from_arrays(pa.array(numbers), column.dictionary, safe=False)
+    valid = np.take(valid_rows(column), order)
+    return pa.DictionaryArray.from_arrays(with_nulls(numbers, valid), column.dictionary, safe=False)
 
 
 def _combined(column: pa.ChunkedArray) -> pa.Array:

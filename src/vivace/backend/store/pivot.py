@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vivace.backend.store.attributes import Typed, typed
 from vivace.backend.store.batch import AttributeLists
 from vivace.backend.store.overflow import EMPTY_OVERFLOW, joined, overflow_rows
 from vivace.backend.store.tables import ATTRIBUTE_SCOPE, AttributeColumn, Kind
+from vivace.backend.store.validity import with_nulls
 
 Rows = npt.NDArray[np.int32]
 
@@ -93,7 +95,7 @@ def _column(attributes: Typed, entries: _Entries, number: int, rows: int) -> pa.
     values = attributes.values[number]
     assert values is not None  # noqa: S101 - an attribute without a value has no column
     if attributes.keys[number][1] is not Kind.STR:
-        return values.take(numbers)
+        return pc.take(values, numbers, boundscheck=False)
     column = pa.DictionaryArray.from_arrays(numbers, values, safe=False)
     return compact(column) if repeated or not entries.all else column
 
@@ -106,9 +108,7 @@ def _numbers(row: Rows, numbers: Rows, rows: int) -> pa.Int32Array:
         return pa.array(scattered)
     there = np.zeros(rows, np.bool_)
     there[row] = True
-    bitmap = np.packbits(there, bitorder="little")
-    buffers = [pa.py_buffer(bitmap), pa.py_buffer(scattered)]
-    return pa.Array.from_buffers(pa.int32(), rows, buffers, rows - len(row))
+    return with_nulls(scattered, there)
 
 
 def compact(column: pa.DictionaryArray) -> pa.DictionaryArray:

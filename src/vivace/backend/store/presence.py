@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from vivace.backend.store.validity import valid_rows
 
 STRIDE: Final = 32
 """Rows that share a bit."""
@@ -35,8 +36,10 @@ class Presence:
         for number, column in enumerate(batch.columns):
             if column.null_count:
                 valid = np.zeros(strides * STRIDE, np.bool_)
-                valid[: len(column)] = pc.is_valid(column).to_numpy(zero_copy_only=False)
-                bits[number] = np.packbits(valid.reshape(-1, STRIDE).any(axis=1))
+                valid[: len(column)] = valid_rows(column)
+                bits[number] = np.packbits(
+                    valid.view(np.uint64).reshape(-1, STRIDE // 8).any(axis=1)
+                )  # eight rows a word
         return cls(bits)
 
     def encode(self) -> bytes:

@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from vivace.backend.store.validity import valid_rows, with_nulls
+
 SMALL: Final = 256
 """A dictionary of so few values costs less to repeat than to look through."""
 
@@ -31,11 +33,10 @@ def _is_large(column: pa.Array) -> bool:
 
 
 def _with_needed_values(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    indices = column.indices
-    absent = np.asarray(indices.is_null()) if indices.null_count else None
-    numbers = indices.fill_null(0).to_numpy() if indices.null_count else indices.to_numpy()
+    valid = valid_rows(column)
+    numbers = np.frombuffer(column.indices.buffers()[1], np.int32)[column.offset :][: len(column)]
     needed = np.zeros(len(column.dictionary), np.bool_)
-    needed[numbers if absent is None else numbers[~absent]] = True
-    renumbered = (np.cumsum(needed, dtype=np.int32) - 1)[numbers]
+    needed[numbers[valid]] = True
+    renumbered = (np.cumsum(needed, dtype=np.int32) - 1)[np.where(valid, numbers, 0)]
     values = column.dictionary.take(pa.array(np.flatnonzero(needed)))
-    return pa.DictionaryArray.from_arrays(pa.array(renumbered, mask=absent), values)
+    return pa.DictionaryArray.from_arrays(with_nulls(renumbered, valid), values, safe=False)

@@ -16,6 +16,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from vivace.backend.store.otlp import MEMBERS, Refused, array_values, key_values
 from vivace.backend.store.tables import Kind
+from vivace.backend.store.validity import Mask, valid_rows
 
 SIMPLE: Final = (Kind.STR, Kind.INT, Kind.FLOAT, Kind.BOOL)
 LISTS: Final = (Kind.STRS, Kind.INTS, Kind.FLOATS, Kind.BOOLS)
@@ -23,7 +24,6 @@ KINDS: Final = (*SIMPLE, *LISTS, Kind.ANY, None)
 """Numbered by position; None is an attribute without a value."""
 
 Kinds = npt.NDArray[np.int8]
-Mask = npt.NDArray[np.bool_]
 Sizes = npt.NDArray[np.int64]
 
 _ANY: Final = KINDS.index(Kind.ANY)
@@ -53,11 +53,11 @@ def values_of(messages: pa.BinaryArray) -> Values:
     """Decodes distinct messages. Refused when any is malformed, at whatever depth."""
     decoded = key_values(messages)
     keys, value = decoded.column("key"), decoded.column("value")
-    members = {name: _valid(value.field(name)) for name in MEMBERS}
+    members = {name: valid_rows(value.field(name)) for name in MEMBERS}
     kind = np.full(len(messages), _ANY, np.int8)
     for number, name in enumerate(SIMPLE):
         kind[members[name]] = number
-    kind[~_valid(value)] = _ABSENT
+    kind[~valid_rows(value)] = _ABSENT
     odd = np.sum(list(members.values()), axis=0) > 1
     odd |= _strings_not_canonical(messages, keys, value)
     odd |= members["array"] & (_sizes(messages) != _canonical_sizes(keys, value.field("array"), nested=2))
@@ -69,11 +69,6 @@ def values_of(messages: pa.BinaryArray) -> Values:
         for number, attribute in zip(unlisted.tolist(), attributes, strict=True)
     }
     return Values(keys, kind, {name: value.field(name) for name in SIMPLE}, lists, place, anything, odd)
-
-
-def _valid(array: pa.Array) -> Mask:
-    valid: Mask = np.asarray(array.is_valid())
-    return valid
 
 
 def _offsets(array: pa.Array) -> npt.NDArray[np.int32]:
@@ -99,7 +94,7 @@ def _framed_sizes(sizes: Sizes) -> Sizes:
 
 def _strings_not_canonical(messages: pa.BinaryArray, keys: pa.StringArray, value: pa.StructArray) -> Mask:
     """String values that are not key, then value, and nothing else: the same string could be there twice."""
-    text = _valid(value.field("str"))
+    text = valid_rows(value.field("str"))
     strings = np.flatnonzero(text & (_sizes(keys) > 0))
     data = np.frombuffer(messages.buffers()[2] or b"", np.uint8)
     value_first = np.zeros(len(messages), np.bool_)
@@ -111,12 +106,12 @@ def _strings_not_canonical(messages: pa.BinaryArray, keys: pa.StringArray, value
 def _lists(arrays: pa.BinaryArray, kind: Kinds, odd: Mask) -> tuple[dict[Kind, pa.ListArray], npt.NDArray[np.intp]]:
     """Lists of one simple kind; notes their kinds and what is odd among them."""
     place = np.zeros(len(arrays), np.intp)
-    numbers = np.flatnonzero(_valid(arrays) & ~odd)
+    numbers = np.flatnonzero(valid_rows(arrays) & ~odd)
     if len(numbers) == 0:
         return {}, place
     lists = array_values(arrays.take(pa.array(numbers)))
     offsets = lists.offsets.to_numpy()
-    members = {name: _valid(lists.values.field(name)) for name in MEMBERS}
+    members = {name: valid_rows(lists.values.field(name)) for name in MEMBERS}
     several = _counts(np.sum(list(members.values()), axis=0) > 1, offsets) > 0
     odd[numbers[several]] = True
     found: dict[Kind, pa.ListArray] = {}
