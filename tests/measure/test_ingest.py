@@ -126,3 +126,24 @@ def test_a_torn_millisecond_is_kept() -> None:
     assert figures is not None
     assert figures.response_ms is not None
     assert figures.response_ms.max == pytest.approx(1 / 3, rel=1e-5)
+
+
+def test_retries_and_disorder_are_told() -> None:
+    rows: list[dict[str, object]] = [
+        {"attempts": 1},
+        {"attempts": 3, "bytes": 3000, "disorder": "late"},
+        {"attempts": 1, "disorder": "duplicate", "copies": 0},
+        {"attempts": 2, "outcome": "failed", "disorder": "late"},
+        dropped(disorder="skewed"),
+    ]
+    figures = ingest_figures(sends(*rows), duration_s=1)
+    assert figures is not None
+    assert figures.attempts == 7
+    assert figures.retry_amplification == pytest.approx((1000 + 9000 + 1000 + 2000) / 6000)
+    assert figures.disorder == {"late": 2, "duplicate": 1}
+
+
+def test_ledgers_that_do_not_tell_of_attempts_have_none() -> None:
+    figures = ingest_figures(sends({}, {}), duration_s=1)
+    assert figures is not None
+    assert (figures.attempts, figures.retry_amplification, figures.disorder) == (None, None, {})

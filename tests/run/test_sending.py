@@ -221,3 +221,17 @@ def test_the_command_line_changes_the_file(tmp_path: Path) -> None:
     assert wrong.stderr.startswith('vivace: --schedule: sending.schedule: stage 1 lacks "for"')
     assert wrong.returncode == 2
     assert send(tmp_path, config, "--stats-every", "often").returncode == 2
+
+
+def test_what_is_generated_on_the_way_needs_no_files(tmp_path: Path, sink: Sink) -> None:
+    generator = tmp_path / "generator.yaml"
+    generator.write_text("traces: {count: 100}\nlogs: {count: 500}\n")
+    config = configured(tmp_path, sink.address, "{}", "traces")
+    done = send(tmp_path, config, "--stream", str(generator))
+    assert done.returncode == 0, done.stderr
+    assert "Logs sent: 500\n" in done.stdout
+    assert set(ledger(tmp_path)["signal"]) == {"traces", "logs"}
+    generator.write_text("traces: {count: many}\n")
+    wrong = send(tmp_path, config, "--stream", str(generator))
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith(f"vivace: {generator}:1: traces.count: ")

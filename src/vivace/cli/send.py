@@ -21,6 +21,9 @@ def send(
     schedule: Annotated[
         str | None, typer.Option(help="Stages, such as 'ramp 0 -> 1000/s for 1m, 1000/s for 5m'; before the file's.")
     ] = None,
+    stream: Annotated[
+        Path | None, typer.Option(metavar="GENERATOR", help="Generate what this file describes while sending.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Tell how it stands as JSON lines.")] = False,
     stats_every: Annotated[str, typer.Option(help="How often to tell how it stands.")] = "5s",
     metrics_port: Annotated[
@@ -45,7 +48,7 @@ def send(
     path = config or config_option
     if path is None:
         raise ConfigurationError("nothing to send; give a configuration file")
-    asked = changed(path, endpoint, duration, schedule)
+    asked = changed(path, endpoint, duration, schedule, stream)
     if preview or preview_page is not None:
         show_preview(asked, preview, preview_page)
         return
@@ -66,7 +69,9 @@ def send(
     raise typer.Exit(send_all(sending, typer.echo))
 
 
-def changed(path: Path, endpoint: str | None, duration: str | None, schedule: str | None) -> SenderConfiguration:
+def changed(
+    path: Path, endpoint: str | None, duration: str | None, schedule: str | None, stream: Path | None
+) -> SenderConfiguration:
     """The file's configuration, with what the command line says instead."""
     import os
 
@@ -79,6 +84,8 @@ def changed(path: Path, endpoint: str | None, duration: str | None, schedule: st
         ("--duration", ("sending", "duration"), duration),
         ("--schedule", ("sending", "schedule"), schedule),
     )
+    if stream is not None:
+        document = document.with_value(("input",), {"stream": str(stream)}, Place("--stream"))
     for name, at, value in options:
         if value is not None:
             document = document.with_value(at, value, Place(name))

@@ -69,15 +69,19 @@ class Section(BaseModel):
 
 
 class Input(Section):
-    """Templates, one of each signal at most."""
+    """Templates, one of each signal at most; or a generator's file, whose telemetry is made while it is sent."""
 
     traces: str | None = Field(None, min_length=1, examples=["./generated/telemetry-traces.pb"])
     metrics: str | None = Field(None, min_length=1, examples=["./generated/telemetry-metrics.pb"])
     logs: str | None = Field(None, min_length=1, examples=["./generated/telemetry-logs.pb"])
 
+    stream: str | None = Field(None, min_length=1, examples=["./generator.yaml"])
+
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not self.templates:
+        if self.stream is not None and self.templates:
+            raise refusal("names a stream and templates", "keep one of them", related=["stream"])
+        if self.stream is None and not self.templates:
             raise refusal("names no template", "add traces, metrics or logs, as `vivace generate` writes them")
         return self
 
@@ -299,6 +303,14 @@ class SenderConfiguration(Section):
     sending: Sending = Sending()
     timestamps: Timestamps = Timestamps()
     objectives: Objectives = Field(default_factory=lambda: read_objectives({}))
+
+    @model_validator(mode="after")
+    def _can_stream(self) -> Self:
+        sending = self.sending
+        if self.input.stream is not None and (sending.schedule or sending.processes or sending.multiplier > 1):
+            message = "has schedule, processes or a multiplier above 1, but what is streamed is made on the way"
+            raise refusal(f"sending {message}", "remove them; multiplier 0 streams without end")
+        return self
 
     @property
     def duration_s(self) -> float:

@@ -63,8 +63,12 @@ class Contents:
         """How many there are in so many replays of the template."""
         return None if replays is None else replays * self._size
 
+    def ready(self, _number: int) -> bool:
+        """Whether it is known if there is such a request; where it is not, one must ask again."""
+        return True
+
     def there(self, _number: int) -> bool:
-        """Whether there is such a request."""
+        """Whether there is such a request, when that is known."""
         return True
 
     def describe(self, number: int) -> Content:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from queue import Full, Queue
-from threading import Event, Thread
+from queue import Empty, Queue
+from threading import Thread
 from typing import Final, NamedTuple
 
 from vivace.send.contents import Contents
@@ -19,7 +18,6 @@ AHEAD: Final = 2
 """Parts that are made before they are needed."""
 KEPT: Final = 64
 """Parts that can be made into requests again."""
-WAIT_SECONDS: Final = 0.2
 
 
 def open_contents(settings: SendSettings) -> Contents:
@@ -40,6 +38,10 @@ class Part(NamedTuple):
     size: int
     contents: Contents
 
+    def own(self, number: int) -> int:
+        """A request's number in the part."""
+        return self.base + number - self.first
+
 
 class StreamContents(Contents):
     """Requests are numbered over all parts; those of the last KEPT parts can be made."""
@@ -47,90 +49,89 @@ class StreamContents(Contents):
     def __init__(self, settings: SendSettings, stream: Stream) -> None:
         self.signal = stream.signal
         self._settings = settings
-        self._made = _made_ahead(settings, stream)
+        self._maker = _Maker(settings, stream)
         self._parts: deque[Part] = deque(maxlen=KEPT)
+
+    def ready(self, number: int) -> bool:
+        while not self._maker.over and number >= self._next:
+            template = self._maker.take()
+            if template is None:
+                return self._maker.over
+            self._append(template)
+        return True
+
+    def there(self, number: int) -> bool:
+        return number < self._next
 
     def kind(self, number: int) -> Kind | None:
         part = self._part(number)
-        return None if part is None else part.contents.kind(self._own(part, number))
+        return part.contents.kind(part.own(number))
 
     def requests(self, replays: int | None) -> int | None:  # noqa: ARG002 - nobody knows before the end
         return None
 
-    def there(self, number: int) -> bool:
-        return self._part(number) is not None
-
     def describe(self, number: int) -> Content:
-        part = self._needed(number)
-        return part.contents.describe(self._own(part, number))._replace(number=number)
+        part = self._part(number)
+        return part.contents.describe(part.own(number))._replace(number=number)
 
     def t0_ns(self, number: int, now_ns: int) -> int:
-        part = self._needed(number)
-        return part.contents.t0_ns(self._own(part, number), now_ns)
+        part = self._part(number)
+        return part.contents.t0_ns(part.own(number), now_ns)
 
     def payload(self, number: int, t0_ns: int) -> bytes:
-        part = self._needed(number)
-        return part.contents.payload(self._own(part, number), t0_ns)
-
-    @staticmethod
-    def _own(part: Part, number: int) -> int:
-        return part.base + number - part.first
-
-    def _needed(self, number: int) -> Part:
         part = self._part(number)
-        if part is None:
-            raise IndexError(f"request {number} is not in the stream any more")
-        return part
+        return part.contents.payload(part.own(number), t0_ns)
 
-    def _part(self, number: int) -> Part | None:
-        """The part of a request; None after the end."""
-        while not self._parts or number >= self._parts[-1].first + self._parts[-1].size:
-            template = next(self._made, None)
-            if template is None:
-                return None
-            self._append(template)
-        return next((part for part in reversed(self._parts) if part.first <= number), None)
+    @property
+    def _next(self) -> int:
+        """The first number that no part has yet."""
+        return self._parts[-1].first + self._parts[-1].size if self._parts else 0
+
+    def _part(self, number: int) -> Part:
+        for part in reversed(self._parts):
+            if part.first <= number < self._next:
+                return part
+        raise IndexError(f"request {number} is not in the stream, or not any more")
 
     def _append(self, template: Template) -> None:
         settings, size = self._settings, len(template)
-        first = self._parts[-1].first + self._parts[-1].size if self._parts else 0
         number = self._parts[-1].base // self._parts[-1].size + 1 if self._parts else 0
         contents = Contents(template, settings.seed, settings.disorder, settings.times)
-        self._parts.append(Part(first, number * size, size, contents))
+        self._parts.append(Part(self._next, number * size, size, contents))
 
 
-def _made_ahead(settings: SendSettings, stream: Stream) -> Iterator[Template]:
-    """The parts of a stream, cut as wanted, of which some are made before they are asked for."""
-    from vivace.telemetry.stream import stream_templates  # noqa: PLC0415 - most senders generate nothing
+class _Maker:
+    """Makes the parts of a stream in a thread, from when the first is asked for, some of them ahead."""
 
-    queue: Queue[Template | BaseException | None] = Queue(AHEAD)
-    over = Event()
+    def __init__(self, settings: SendSettings, stream: Stream) -> None:
+        self._settings = settings
+        self._stream = stream
+        self._queue: Queue[Template | Exception | None] = Queue(AHEAD)
+        self._started = False
+        self.over = False
+        """Whether there are no more."""
 
-    def make() -> None:
+    def take(self) -> Template | None:
+        """The next part; None when it is not made yet, or there is none. Raises what went wrong."""
+        if not self._started:
+            self._started = True
+            Thread(target=self._make, name="vivace-generate", daemon=True).start()
+        try:
+            made = self._queue.get_nowait()
+        except Empty:
+            return None
+        if isinstance(made, Exception):
+            raise made
+        self.over = made is None
+        return made
+
+    def _make(self) -> None:
+        from vivace.telemetry.stream import stream_templates  # noqa: PLC0415 - most senders generate nothing
+
+        stream, batching = self._stream, self._settings.batching
         try:
             for part in stream_templates(stream.configuration, stream.signal, endless=stream.endless):
-                if not _put(queue, part if settings.batching is None else cut(part, settings.batching), over):
-                    return
-            _put(queue, None, over)
-        except Exception as error:  # raised again where the part was needed
-            _put(queue, error, over)
-
-    Thread(target=make, name="vivace-generate", daemon=True).start()
-    try:
-        while (made := queue.get()) is not None:
-            if isinstance(made, BaseException):
-                raise made
-            yield made
-    finally:
-        over.set()
-
-
-def _put(queue: Queue[Template | BaseException | None], made: Template | BaseException | None, over: Event) -> bool:
-    """Puts it as soon as there is room; False when nobody wants it any more."""
-    while not over.is_set():
-        try:
-            queue.put(made, timeout=WAIT_SECONDS)
-        except Full:
-            continue
-        return True
-    return False
+                self._queue.put(part if batching is None else cut(part, batching))
+            self._queue.put(None)
+        except Exception as error:  # raised again where the part is needed
+            self._queue.put(error)

@@ -86,16 +86,19 @@ class Worker:
 
     def run(self) -> None:
         """From the common start to the last answer."""
-        self._exporter.connect(CONNECT_SECONDS)
-        self._counts[Count.VUS] = self._vus.count
-        self._show_rate()
-        self._counts[Count.READY] = 1
-        start_ns = self._wait_for_start()
-        if self._settings.schedule is None:
-            self._keep_in_flight(start_ns)
-        else:
-            self._send_when_due(start_ns)
-        self._drain()
+        try:
+            self._exporter.connect(CONNECT_SECONDS)
+            self._counts[Count.VUS] = self._vus.count
+            self._show_rate()
+            self._counts[Count.READY] = 1
+            start_ns = self._wait_for_start()
+            if self._settings.schedule is None:
+                self._keep_in_flight(start_ns)
+            else:
+                self._send_when_due(start_ns)
+            self._drain()
+        finally:
+            self._exporter.close()
 
     def _wait_for_start(self) -> int:
         """The common start in Unix nanoseconds, as soon as it is known."""
@@ -152,6 +155,8 @@ class Worker:
         for number in count(self._worker, self._settings.workers):
             if self._requests is not None and number >= self._requests:
                 return
+            while not self._contents.ready(number) and not self._stopped():
+                self._settle(REST_SECONDS)
             if not self._wait_for_vu() or not self._contents.there(number):
                 return
             due_ns = now_ns = self._clock.now_ns()
