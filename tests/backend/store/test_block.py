@@ -28,6 +28,7 @@ def test_columns_and_rows_of_several_row_groups(tmp_path: Path, monkeypatch: pyt
     tables = decode([request(1, traces=5)])
     size = write_block(tables, tmp_path / "one")
     assert size == sum(path.stat().st_size for path in (tmp_path / "one").iterdir())
+    monkeypatch.setattr(block, "ROW_GROUP", 3)  # as another version may have it
     source = BlockSource(tmp_path / "one")
     assert source.names("spans") == tables.spans.schema.names
     assert source.rows("spans") == 25
