@@ -33,8 +33,8 @@ def read(*bodies: bytes, kill: bool = False) -> list[Found]:
         try:
             found = [await readers.read(READ, bodies[0])]
             if kill:
-                for child in psutil.Process().children():
-                    os.kill(child.pid, signal.SIGKILL)
+                for pid in readers_beside():
+                    os.kill(pid, signal.SIGKILL)
             return found + await asyncio.gather(*(readers.read(READ, body) for body in bodies[1:]))
         finally:
             await readers.close()
