@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import psutil
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from vivace.backend.serve.supervisor import Backend, ServeSettings
 from vivace.backend.store.folder import DataFolder
@@ -31,7 +30,6 @@ from vivace.send.replay import Replay
 from vivace.send.settings import SendSettings
 from vivace.telemetry.generate import TraceSettings, generate_traces
 from vivace.telemetry.identity import trace_ids
-from vivace.telemetry.patch import sent_request
 from vivace.telemetry.template import Template
 
 SEED = 7
@@ -101,9 +99,7 @@ def most(template: Path, seconds: float, workers: int, vus: int) -> None:
         manifest = read_manifest(folder.manifest)
         used = {role: seconds - before[role] for role, seconds in cpu_seconds(one).items()}
         roles = {role: round(value / spans * 1e6, 2) for role, value in used.items()}
-        cpu = sum(used.values()) / spans * 1e6
-        say("cpu", cpu, "CPU s per million spans", **roles)
-        say("cpu_ratio", cpu / parse_seconds(Template.open(template)), "times the CPU of parsing with protobuf")
+        say("cpu", sum(used.values()) / spans * 1e6, "CPU s per million spans", **roles)
         blocks = [unit for unit in manifest.units if unit.kind is UnitKind.BLOCK]
         if blocks:
             in_blocks = sum(unit.spans for unit in blocks)
@@ -166,15 +162,6 @@ def wait_until_indexed(folder: DataFolder, spans: int) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"not all spans were visible within {PATIENCE_S:g} s")
         time.sleep(0.05)
-
-
-def parse_seconds(template: Template) -> float:
-    """CPU seconds in which protobuf parses a million spans, and does nothing with them."""
-    requests = [bytes(sent_request(template, SEED, number, time.time_ns())) for number in range(len(template))]
-    started = time.process_time()
-    for request in requests:
-        ExportTraceServiceRequest.FromString(request)
-    return (time.process_time() - started) / int(template.requests.items.sum()) * 1e6
 
 
 if __name__ == "__main__":
