@@ -31,23 +31,26 @@ class Server:
     def __init__(self, root: Path) -> None:
         self.folder = DataFolder(root)
         self.folder.addresses.unlink(missing_ok=True)  # of a server that was killed
-        flags = [
-            "--http",
-            "127.0.0.1:0",
-            "--otlp-grpc",
-            "127.0.0.1:0",
-            "--otlp-http",
-            "127.0.0.1:0",
-            "--grpc",
-            "127.0.0.1:0",
-        ]
+        flags = [f"{flag}=127.0.0.1:0" for flag in ("--http", "--grpc", "--otlp-grpc", "--otlp-http")]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "vivace", "serve", *flags, "--data-dir", str(root)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        self.addresses = self._ready()
+        self.children: Mapping[str, int] = {}
+        try:
+            self.addresses = self._ready()
+        except BaseException:
+            self.close()
+            raise
         self.children = self._children()
+
+    def close(self) -> None:
+        """Ends whatever of it still runs; its children end with their supervisor."""
+        assert self._process.stdout is not None
+        self._process.kill()
+        self._process.stdout.close()
+        self.wait()
 
     def _ready(self) -> Addresses:
         deadline = time.monotonic() + PATIENCE_S
@@ -55,6 +58,7 @@ class Server:
             if self.folder.addresses.exists():
                 return read_addresses(self.folder.addresses)
             time.sleep(0.05)
+        self._process.kill()
         raise AssertionError(self.output())
 
     def _children(self) -> Mapping[str, int]:

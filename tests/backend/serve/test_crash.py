@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,13 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kills(tmp_path: Path) -> Non
     acknowledged: list[int] = []
     unknown: list[int] = []
     for number, role in enumerate(ROUNDS):
-        server = Server(tmp_path)
-        load = Load(server.addresses.otlp_grpc, first_seed=number << 20)
-        time.sleep(1.0 + 0.13 * number)
-        server.kill(role)
-        code = server.wait()
-        load.stop()
-        output = server.output()
+        with closing(Server(tmp_path)) as server:
+            load = Load(server.addresses.otlp_grpc, first_seed=number << 20)
+            time.sleep(1.0 + 0.13 * number)
+            server.kill(role)
+            code = server.wait()
+            load.stop()
+            output = server.output()
         assert load.acknowledged
         acknowledged += load.acknowledged
         unknown += load.unknown
@@ -32,9 +33,9 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kills(tmp_path: Path) -> Non
             assert code == ExitCode.TARGET
             assert f"the {role} (process" in output
             assert "signal 9" in output
-    last = Server(tmp_path)
-    code = last.stop()
-    assert "lost" not in last.output()
+    with closing(Server(tmp_path)) as last:
+        code = last.stop()
+        assert "lost" not in last.output()
     assert code == 0
     stored = stored_span_ids(tmp_path)
     assert sent_span_ids(acknowledged) <= stored

@@ -108,12 +108,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_stops_cleanly_when_asked_to(tmp_path: Path, number: signal.Signals) -> None:
-    server = Server(tmp_path)
-    load = Load(server.addresses.otlp_grpc, first_seed=0)
-    time.sleep(0.5)
-    assert server.stop(number) == 0
-    load.stop()
-    output = server.output()
+    with closing(Server(tmp_path)) as server:
+        load = Load(server.addresses.otlp_grpc, first_seed=0)
+        time.sleep(0.5)
+        assert server.stop(number) == 0
+        load.stop()
+        output = server.output()
     assert f"OTLP over gRPC on {server.addresses.otlp_grpc}" in output
     assert "Traceback" not in output
     stored = stored_span_ids(tmp_path)
