@@ -1,0 +1,1 @@
+"""Whose data a request is about, and what each tenant may do."""

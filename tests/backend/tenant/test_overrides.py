@@ -1,0 +1,74 @@
+"""The file of limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vivace.backend.tenant import overrides as module
+from vivace.backend.tenant.limits import Limits
+from vivace.backend.tenant.overrides import Overrides
+from vivace.errors import InvalidDocument
+
+GOOD = """
+defaults:
+  ingestion: {rate_limit_bytes: 30MB, burst_size_bytes: 40000000}
+  compaction: {block_retention: 336h}
+overrides:
+  team-a:
+    ingestion: {rate_limit_bytes: 0}
+    global: {max_spans_per_trace: 1000}
+"""
+BAD = """
+defaults:
+  ingestion: {rate_limit_bytes: much, burst: 1}
+overrides:
+  team-a: {compaction: {block_retention: 5}}
+"""
+
+
+def test_without_a_file_nothing_is_limited_that_is_written() -> None:
+    limits = Overrides().of("anybody")
+    assert limits == Limits()
+    assert limits.ingestion.rate_limit_bytes == 0
+    assert limits.shown()["read"]["max_search_duration"] == "168h"
+
+
+def test_a_tenant_has_the_defaults_where_it_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "limits.yaml"
+    path.write_text(GOOD)
+    overrides = Overrides(path)
+    own = overrides.of("team-a")
+    assert own.ingestion.rate_limit_bytes == 0
+    assert own.ingestion.burst_size_bytes == 40_000_000
+    assert own.global_.max_spans_per_trace == 1000
+    assert own.compaction.block_retention == 336 * 3600
+    assert overrides.of("team-b").ingestion.rate_limit_bytes == 30_000_000
+    assert overrides.of("team-b") == overrides.defaults()
+    assert set(overrides.tenants()) == {"team-a"}
+
+
+def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "limits.yaml"
+    path.write_text(BAD)
+    with pytest.raises(InvalidDocument) as refused:
+        Overrides(path)
+    text = str(refused.value)
+    assert f"{path}:3: defaults.ingestion.rate_limit_bytes" in text
+    assert f"{path}:3: defaults.ingestion.burst" in text
+    assert text.count("rate_limit_bytes") == 1
+    assert f"{path}:5: overrides.team-a.compaction.block_retention" in text
+
+
+def test_a_changed_file_is_followed_and_a_bad_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+    path, reports = tmp_path / "limits.yaml", list[str]()
+    path.write_text(GOOD)
+    overrides = Overrides(path, reports.append)
+    path.write_text(GOOD.replace("1000", "20000"))
+    assert overrides.of("team-a").global_.max_spans_per_trace == 20_000
+    path.write_text(BAD)
+    assert overrides.of("team-a").global_.max_spans_per_trace == 20_000
+    assert len(reports) == 1
+    assert "the limits stay as they were" in reports[0]
