@@ -57,7 +57,7 @@ def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
     text = str(refused.value)
     assert f"{path}:3: defaults.ingestion.rate_limit_bytes" in text
     assert f"{path}:3: defaults.ingestion.burst" in text
-    assert text.count("rate_limit_bytes") == 1
+    assert len(refused.value.problems) == 3
     assert f"{path}:5: overrides.team-a.compaction.block_retention" in text
 
 

@@ -16,6 +16,7 @@ class DataFolder:
         self.log = root / "wal"
         self.segments = root / "segments"
         self.blocks = root / "blocks"
+        self.proposals = root / "proposals"
         self.metrics = root / "metrics"
         self.damaged = root / "damaged"
         self.manifest = root / "manifest.json"
@@ -28,7 +29,7 @@ class DataFolder:
 
     def create(self) -> None:
         """Makes the folders that are not there yet."""
-        for folder in (self.root, self.log, self.segments, self.blocks, self.metrics):
+        for folder in (self.root, self.log, self.segments, self.blocks, self.proposals, self.metrics):
             folder.mkdir(parents=True, exist_ok=True)
 
     def segment(self, identity: str) -> Path:

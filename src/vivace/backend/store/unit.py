@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from vivace.backend.store.tables import AttributeColumn, Tables, attribute_columns
+from vivace.backend.tenant.identity import SINGLE_TENANT
 
 CACHE_BYTES: Final = 1 << 30
 
@@ -40,6 +41,9 @@ class UnitInfo:
     start_ns: int
     end_ns: int
     bytes: int
+    tenant: str = SINGLE_TENANT
+    level: int = 0
+    """How often what is in it was compacted; what was cut from the log is of level 0."""
 
 
 class Source(Protocol):

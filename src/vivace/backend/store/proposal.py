@@ -1,0 +1,72 @@
+"""Proposals: what a process that does not own the manifest would have replaced or removed, each a file that the indexer
+takes up.
+
+What a proposal adds lies complete beside it, and is moved to the blocks when the proposal is taken. A proposal whose file
+is not there was not made: what lies there without one is garbage.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vivace.backend.store.folder import DataFolder, complete, sync
+from vivace.backend.store.unit import UnitInfo, UnitKind
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Units to be taken out of the manifest, and blocks to be put in their place."""
+
+    remove: frozenset[str]
+    add: tuple[UnitInfo, ...] = ()
+    reason: str = ""
+    """In one word, for the figures."""
+    id: str = ""
+
+    def folder(self, data: DataFolder, unit: UnitInfo) -> Path:
+        """Where a block that it adds lies until it is taken."""
+        return data.proposals / unit.id
+
+
+def propose(data: DataFolder, proposal: Proposal) -> Proposal:
+    """Makes a proposal known; the blocks that it adds are complete and on disk by then. Returns it with its ID."""
+    identity = uuid.uuid4().hex
+    sync(data.proposals)
+    document = {
+        "remove": sorted(proposal.remove),
+        "add": [asdict(unit) for unit in proposal.add],
+        "reason": proposal.reason,
+    }
+    with complete(data.proposals / f"{identity}.json") as temporary:
+        temporary.write_text(json.dumps(document), encoding="utf-8")
+    sync(data.proposals)
+    return Proposal(proposal.remove, proposal.add, proposal.reason, identity)
+
+
+def read_proposals(data: DataFolder) -> list[Proposal]:
+    """Those that wait to be taken, the oldest first."""
+    paths = [(path.stat().st_mtime_ns, path) for path in data.proposals.glob("*.json")]
+    return [_read(path) for _, path in sorted(paths)]
+
+
+def withdraw(data: DataFolder, proposal: Proposal) -> None:
+    """Removes a proposal that was taken or cannot be, with what of its blocks still lies beside it."""
+    (data.proposals / f"{proposal.id}.json").unlink(missing_ok=True)
+    for unit in proposal.add:
+        shutil.rmtree(proposal.folder(data, unit), ignore_errors=True)
+
+
+def unproposed(data: DataFolder) -> list[Path]:
+    """What lies among the proposals and belongs to none: garbage, once nobody is writing there."""
+    kept = {unit.id for proposal in read_proposals(data) for unit in proposal.add}
+    return [path for path in data.proposals.iterdir() if path.suffix != ".json" and path.name not in kept]
+
+
+def _read(path: Path) -> Proposal:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    add = tuple(UnitInfo(**{**unit, "kind": UnitKind(unit["kind"])}) for unit in document["add"])
+    return Proposal(frozenset(document["remove"]), add, document["reason"], path.stem)
