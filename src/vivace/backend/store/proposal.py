@@ -1,8 +1,7 @@
-"""Proposals: what a process that does not own the manifest would have replaced or removed, each a file that the indexer
-takes up.
+"""Proposals: what a process that does not own the manifest would have replaced or removed, a file for each.
 
-What a proposal adds lies complete beside it, and is moved to the blocks when the proposal is taken. A proposal whose file
-is not there was not made: what lies there without one is garbage.
+The indexer takes them up. What a proposal adds lies complete beside it, and is moved to the blocks when it is taken.
+Without its file a proposal was not made, and what lies there is garbage.
 """
 
 from __future__ import annotations
