@@ -11,11 +11,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from threading import Thread
-from typing import Any, Final
+from typing import Final
 
 from vivace.backend.serve.lock import Lock
+from vivace.backend.serve.settings import ServeSettings
 from vivace.backend.store.folder import DataFolder
 from vivace.errors import VivaceError
 
@@ -25,12 +25,12 @@ PATIENCE_SECONDS: Final = 30.0
 Announce = Callable[..., None]
 
 
-def main(role: str, settings: Mapping[str, Any]) -> int:
+def main(role: str, settings: ServeSettings) -> int:
     """Runs one process; returns its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it would print is said once, in one line, by us
     Thread(target=_follow_the_lifeline, name="lifeline", daemon=True).start()
-    folder = DataFolder(Path(settings["data_dir"]))
+    folder = DataFolder(settings.data_dir)
     try:
         with Lock(folder.process_lock(role), PATIENCE_SECONDS):
             ROLES[role](settings, _announce)
@@ -54,33 +54,26 @@ def _report(line: str) -> None:
     print(f"vivace: {line}", file=sys.stderr, flush=True)  # noqa: T201 - the operator reads it
 
 
-def _receiver(settings: Mapping[str, Any], announce: Announce) -> None:
+def _receiver(settings: ServeSettings, announce: Announce) -> None:
     from vivace.backend.receive.server import ReceiverSettings, run  # noqa: PLC0415 - each role imports what it needs
 
-    receiver = ReceiverSettings(
-        Path(settings["data_dir"]), settings["otlp_grpc"], settings["otlp_http"], settings["log_bytes"]
-    )
+    receiver = ReceiverSettings(settings.data_dir, settings.otlp_grpc, settings.otlp_http, settings.log_bytes)
     run(receiver, lambda grpc, http: announce(otlp_grpc=grpc, otlp_http=http), _report)
 
 
-def _indexer(settings: Mapping[str, Any], announce: Announce) -> None:
+def _indexer(settings: ServeSettings, announce: Announce) -> None:
     from vivace.backend.store.indexing import run  # noqa: PLC0415
 
-    run(Path(settings["data_dir"]), announce, _report)
+    run(settings.data_dir, announce, _report)
 
 
-def _querier(settings: Mapping[str, Any], announce: Announce) -> None:
+def _querier(settings: ServeSettings, announce: Announce) -> None:
     from vivace.backend.query.server import run  # noqa: PLC0415
 
-    run(
-        Path(settings["data_dir"]),
-        settings["http"],
-        settings["grpc"],
-        lambda http, grpc: announce(http=http, grpc=grpc),
-    )
+    run(settings.data_dir, settings.http, settings.grpc, lambda http, grpc: announce(http=http, grpc=grpc))
 
 
-ROLES: Final[Mapping[str, Callable[[Mapping[str, Any], Announce], None]]] = {
+ROLES: Final[Mapping[str, Callable[[ServeSettings, Announce], None]]] = {
     "receiver": _receiver,
     "indexer": _indexer,
     "querier": _querier,
@@ -88,4 +81,4 @@ ROLES: Final[Mapping[str, Callable[[Mapping[str, Any], Announce], None]]] = {
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], json.loads(sys.argv[2])))
+    sys.exit(main(sys.argv[1], ServeSettings.decode(sys.argv[2])))

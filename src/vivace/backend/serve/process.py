@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO
@@ -23,9 +22,8 @@ class Process:
         """What it has to say to people goes to the log, else to this process's standard error."""
         self.role = role
         self._where = " above" if log is None else f" in {log.name}"
-        arguments = json.dumps({**asdict(settings), "data_dir": str(settings.data_dir)})
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "vivace.backend.serve.child", role, arguments],
+            [sys.executable, "-m", "vivace.backend.serve.child", role, settings.encode()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -1,13 +1,15 @@
-"""What the backend is told: where its data lie and where it listens."""
+"""What the backend is told: where its data lie, where it listens, and whom it serves."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final, Literal
 
-from vivace.backend.receive.server import AHEAD_BYTES
 from vivace.backend.store.folder import complete
+
+WalSync = Literal["always", "interval", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,42 @@ class ServeSettings:
     otlp_grpc: str = "127.0.0.1:4317"
     otlp_http: str = "127.0.0.1:4318"
     grpc: str = "127.0.0.1:0"
-    log_bytes: int = AHEAD_BYTES
+    log_bytes: int = 1 << 30
     """Senders are pushed back while more of the log than this waits to be indexed."""
+    wal_sync: WalSync = "always"
+    """When what is written to the log is synced: before it is acknowledged, a short while after, or never by us."""
+    multitenancy: bool = False
+    """Whether X-Scope-OrgID says whose data are written and read; else all belong to one tenant."""
+    limits: Path | None = None
+    """A file of limits per tenant."""
+    storage: str | None = None
+    """Where blocks are kept, as s3://bucket/prefix; None for the data folder."""
+    storage_sse: str | None = None
+    storage_kms_key_id: str | None = None
+    storage_cache_bytes: int = 10 << 30
+    """So much of an object store's blocks is kept in the data folder."""
+    compaction_window_s: float = 3600.0
+    """Blocks of the same such window are made one."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    """Who calls must show a certificate by this authority."""
+    tokens: Path | None = None
+    """A file of bearer tokens, of which a caller must give one."""
+
+    def encode(self) -> str:
+        """As JSON, for a process's command line; no secret is in it, only where secrets lie."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def decode(cls, text: str) -> ServeSettings:
+        """What `encode` made text of."""
+        given = json.loads(text)
+        paths = {name: Path(given[name]) for name in PATHS if given[name] is not None}
+        return cls(**{**given, **paths})
+
+
+PATHS: Final = ("data_dir", "limits", "tls_cert", "tls_key", "tls_client_ca", "tokens")
 
 
 @dataclass(frozen=True, slots=True)
