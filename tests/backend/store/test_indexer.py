@@ -22,11 +22,12 @@ from vivace.backend.store.flatten import flatten
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.indexer import Indexer
 from vivace.backend.store.indexer_figures import IndexerFigures
-from vivace.backend.store.log import LogWriter, log_numbers, payload_of
+from vivace.backend.store.log import Entry, LogWriter, log_numbers, payload_of
 from vivace.backend.store.manifest import read_manifest
 from vivace.backend.store.plan import Sizes
 from vivace.backend.store.store import Store
 from vivace.backend.store.unit import UnitKind
+from vivace.backend.tenant.identity import SINGLE_TENANT
 
 NEVER = Sizes(block_spans=1 << 60, block_bytes=1 << 60, block_age_s=1e9, small_units=1 << 30)
 OFTEN = Sizes(block_spans=100, small_segment_spans=40, small_block_spans=200, small_units=3)
@@ -46,7 +47,7 @@ class Data:
     def arrive(self, requests: int = 1) -> None:
         for _ in range(requests):
             self.sent.append(request(len(self.sent)))
-            self.writer.append(payload_of(flatten([self.sent[-1]])), time.time_ns(), 15)
+            self.writer.append([Entry(SINGLE_TENANT, payload_of(flatten([self.sent[-1]])), 15, time.time_ns())])
 
     def indexer(self, sizes: Sizes = NEVER) -> Indexer:
         return Indexer(self.folder, self.figures, self.reports.append, sizes)
@@ -181,7 +182,7 @@ def test_a_record_that_cannot_be_decoded_does_not_hold_up_the_others(data: Data)
     batch = flatten([request(99)])
     bad = AttributeLists(np.array([0, 1], np.int32), np.array([0], np.int32), pa.array([b"\xff"], pa.binary()))
     broken = Batch(batch.columns, {**batch.attributes, "resources": bad})
-    data.writer.append(payload_of(broken), time.time_ns(), 15)
+    data.writer.append([Entry(SINGLE_TENANT, payload_of(broken), 15, time.time_ns())])
     data.arrive()
     indexer = data.indexer()
     indexer.step()

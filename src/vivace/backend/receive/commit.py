@@ -16,9 +16,10 @@ from vivace.backend.receive.answer import Cause, NotTaken
 from vivace.backend.receive.figures import ReceiverFigures
 from vivace.backend.store.batch import Batch
 from vivace.backend.store.flatten import flatten_counted
-from vivace.backend.store.log import LogWriter, payload_of
+from vivace.backend.store.log import Entry, LogWriter, payload_of
 from vivace.backend.store.otlp import Refused
 from vivace.backend.store.values import check
+from vivace.backend.tenant.identity import SINGLE_TENANT
 
 GROUP_BYTES: Final = 8 << 20
 """A group is closed when it has grown to this."""
@@ -102,7 +103,7 @@ class Committer:
             checked = _checked(requests)
             if checked.batch is not None and checked.batch.spans:
                 payload = payload_of(checked.batch)
-                self._writer.append(payload, received_ns, checked.batch.spans)
+                self._writer.append([Entry(SINGLE_TENANT, payload, checked.batch.spans, received_ns)])
                 self._figures.logged(payload.size, perf_counter() - started)
         except OSError as error:
             return [NotTaken(Cause.UNAVAILABLE, f"the log cannot be written: {error}; send again later")] * len(

@@ -1,4 +1,4 @@
-"""The write-ahead log: numbered files of records, each a batch of spans that arrived together.
+"""The write-ahead log: numbered files of records, each a batch of spans of one tenant that arrived together.
 
 The receiver appends, the indexer follows; a record that was torn by a crash is recognised by its checksum.
 """
@@ -6,47 +6,45 @@ The receiver appends, the indexer follows; a record that was torn by a crash is 
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
-from zlib import crc32
+from typing import Final
 
 import pyarrow as pa
 
-from vivace.backend.store.batch import ENCODED, Batch, decode, encode
-from vivace.backend.store.folder import sync
+from vivace.backend.store.batch import Batch
+from vivace.backend.store.folder import DataFolder, sync
+from vivace.backend.store.log_committed import CommittedWriter, read_committed
+from vivace.backend.store.log_record import Entry, Header, batch_of, next_record, payload_of, read_record
+from vivace.backend.store.log_sync import INTERVAL_SECONDS, BackgroundSync, Sync
 from vivace.backend.store.manifest import LogPosition
 
 FILE_BYTES: Final = 64 << 20
 """A file that has grown to this size is followed by another."""
+_PARTS_AT_ONCE: Final = 1000
+"""The system takes no more than 1024."""
 
-_MAGIC: Final = b"vlog"
-_FORMAT: Final = 1
-_HEADER: Final = struct.Struct("<4sIQQII")
-_HEADER_CHECK: Final = struct.Struct("<I")
-HEADER_BYTES: Final = _HEADER.size + _HEADER_CHECK.size
-
-
-class Header(NamedTuple):
-    """What stands before a record's payload."""
-
-    magic: bytes
-    format: int
-    length: int
-    """Of the payload, in bytes."""
-    received_ns: int
-    """Unix time at which the last of the batch arrived."""
-    spans: int
-    checksum: int
-    """CRC-32 of the payload."""
+__all__ = [
+    "Entry",
+    "LogReader",
+    "LogWriter",
+    "Record",
+    "Sync",
+    "cut_torn_tail",
+    "log_file",
+    "log_numbers",
+    "payload_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """A record read back; `after` is where the next one begins."""
 
+    tenant: str
     batch: Batch
     received_ns: int
     bytes: int
@@ -55,24 +53,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Bytes of a log file that hold no valid record."""
+    """Bytes of a log file that hold no valid record; what they were is kept in a file of its own."""
 
     path: Path
     offset: int
     bytes: int
+    kept: Path
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.bytes} bytes at {self.offset} hold no valid record"
-
-
-def payload_of(batch: Batch) -> pa.Buffer:
-    """A batch as the payload of a record."""
-    return encode(batch).serialize()
-
-
-def batch_of(payload: pa.Buffer) -> Batch:
-    """The batch of a record's payload, without copying."""
-    return decode(pa.ipc.read_record_batch(payload, ENCODED))
+        return f"{self.path}: {self.bytes} bytes at {self.offset} hold no valid record; they are kept in {self.kept}"
 
 
 def log_file(folder: Path, number: int) -> Path:
@@ -82,52 +71,72 @@ def log_file(folder: Path, number: int) -> Path:
 
 def log_numbers(folder: Path) -> list[int]:
     """The numbers of the log's files, ascending."""
-    return sorted(int(path.stem) for path in folder.glob("*.log"))
+    return sorted(int(path.stem) for path in folder.iterdir() if path.suffix == ".log")
 
 
 class LogWriter:
     """Appends records. One process and one thread at a time may do so."""
 
-    def __init__(self, folder: Path, file_bytes: int = FILE_BYTES, first: int = 1) -> None:
-        """Begins a new file after all that exist, and at least number `first`."""
+    def __init__(
+        self,
+        folder: Path,
+        file_bytes: int = FILE_BYTES,
+        first: int = 1,
+        sync_when: Sync = Sync.ALWAYS,
+        interval_s: float = INTERVAL_SECONDS,
+    ) -> None:
+        """Commits what is there, and begins a new file after it that has at least number `first`."""
         self._folder = folder
         self._file_bytes = file_bytes
         self._number = max([first - 1, *log_numbers(folder)])
         self._descriptor: int | None = None
+        self._failed = False
+        self._sync_when = sync_when
+        self._background = BackgroundSync(interval_s) if sync_when is Sync.INTERVAL else None
+        self._committed = CommittedWriter(folder)
+        self._committed.write(LogPosition(self._number, size_of(log_file(folder, self._number))))
         self.position = LogPosition(self._number + 1, 0)
         """Where the next record will begin, unless that begins a new file."""
 
-    def append(self, payload: pa.Buffer, received_ns: int, spans: int) -> None:
-        """Returns when the record is on disk.
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Returns when all are committed: on disk, where the log is synced always.
 
-        Raises OSError when it is not, for instance because the disk is full; then nothing of it stays, and the next
-        record may succeed.
+        Raises OSError when they are not, for instance because the disk is full; then no reader has seen anything of
+        them, nothing of them stays, and the next may succeed.
         """
+        self._take_back()
         descriptor = self._open()
-        header = _HEADER.pack(_MAGIC, _FORMAT, payload.size, received_ns, spans, crc32(payload))
-        start = self.position.offset
         try:
-            _write_all(descriptor, header + _HEADER_CHECK.pack(crc32(header)), payload)
+            size = _write_all(descriptor, [part for entry in entries for part in entry.parts])
+            self._sync(descriptor)
+            position = LogPosition(self._number, self.position.offset + size)
+            self._committed.write(position)
         except OSError:
-            os.ftruncate(descriptor, start)
+            self._failed = True
+            with suppress(OSError):
+                self._take_back()
             raise
-        try:
-            os.fdatasync(descriptor)
-        except OSError:
-            self._abandon(descriptor, start)
-            raise
-        self.position = LogPosition(self._number, start + HEADER_BYTES + payload.size)
+        self.position = position
 
     def close(self) -> None:
-        """Closes the current file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Closes the log."""
+        try:
+            if self._background is not None:
+                self._background.stop()
+        finally:
+            self._close_file()
+            self._committed.close()
+
+    def _sync(self, descriptor: int) -> None:
+        if self._sync_when is Sync.ALWAYS:
+            os.fdatasync(descriptor)
+        elif self._background is not None:
+            self._background.wrote(self._number, descriptor)
 
     def _open(self) -> int:
         if self._descriptor is not None and self.position.offset < self._file_bytes:
             return self._descriptor
-        self.close()
+        self._close_file()
         path = log_file(self._folder, self._number + 1)
         self._descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644)
         self._number += 1
@@ -135,26 +144,40 @@ class LogWriter:
         sync(self._folder)
         return self._descriptor
 
-    def _abandon(self, descriptor: int, start: int) -> None:
-        """After a failed sync nobody knows what is on disk: the record is taken back, and another file begun."""
-        try:
-            os.ftruncate(descriptor, start)
-        finally:
-            self.close()
+    def _close_file(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _take_back(self) -> None:
+        """Removes what a failed append left; nothing is appended before that has succeeded.
+
+        After a failed sync nobody knows what is on disk, so another file is begun.
+        """
+        if not self._failed:
+            return
+        assert self._descriptor is not None  # noqa: S101 - it was written to
+        os.ftruncate(self._descriptor, self.position.offset)
+        self._failed = False
+        if self.position.offset:
+            self._close_file()
 
 
-def _write_all(descriptor: int, header: bytes, payload: pa.Buffer) -> None:
-    parts = [memoryview(header), memoryview(payload)]
-    while parts:
-        written = os.writev(descriptor, parts)
-        while parts and written >= len(parts[0]):
-            written -= len(parts.pop(0))
-        if parts:
-            parts[0] = parts[0][written:]
+def _write_all(descriptor: int, parts: list[memoryview]) -> int:
+    size = sum(len(part) for part in parts)
+    first = 0
+    while first < len(parts):
+        written = os.writev(descriptor, parts[first : first + _PARTS_AT_ONCE])
+        while first < len(parts) and written >= len(parts[first]):
+            written -= len(parts[first])
+            first += 1
+        if first < len(parts):
+            parts[first] = parts[first][written:]
+    return size
 
 
 class LogReader:
-    """Follows the log from a position. What is damaged is passed over and noted."""
+    """Follows what is committed from a position. What is damaged is kept aside, passed over and noted."""
 
     def __init__(self, folder: Path, position: LogPosition) -> None:
         """A position of file 0 is before the first file there is."""
@@ -164,8 +187,8 @@ class LogReader:
 
     def records(self, limit_bytes: int) -> Iterator[Record]:
         """The records that are there now, as long as they begin within so many bytes from the position."""
-        taken = 0
-        while taken < limit_bytes and (record := self._next()) is not None:
+        taken, committed = 0, read_committed(self._folder)
+        while taken < limit_bytes and (record := self._next(committed)) is not None:
             taken += record.bytes
             yield record
 
@@ -175,32 +198,32 @@ class LogReader:
         rest = sum(size_of(log_file(self._folder, number)) for number in numbers)
         return rest - min(self.position.offset, size_of(log_file(self._folder, self.position.file)))
 
-    def _next(self) -> Record | None:
-        while True:
-            following = self._following()  # asked before reading: a file that is followed by another grows no more
+    def _next(self, committed: LogPosition) -> Record | None:
+        while self.position < committed:
             path = log_file(self._folder, self.position.file)
-            found = read_record(path, self.position.offset)
-            if found is not None:
+            end = committed.offset if self.position.file == committed.file else size_of(path)
+            if self.position.offset >= end:
+                self.position = min(LogPosition(self._following(), 0), committed)
+            elif (found := read_record(path, self.position.offset)) is not None:
                 return self._advance(*found)
-            if following is None:
-                return None
-            self._pass_over(path, following)
+            else:
+                self._pass_over(path, end)
+        return None
 
-    def _following(self) -> int | None:
-        return next((number for number in log_numbers(self._folder) if number > self.position.file), None)
+    def _following(self) -> int:
+        """The next file there is; far beyond all when there is none."""
+        return next((number for number in log_numbers(self._folder) if number > self.position.file), sys.maxsize)
 
     def _advance(self, header: Header, payload: pa.Buffer) -> Record:
-        size = HEADER_BYTES + header.length
-        self.position = LogPosition(self.position.file, self.position.offset + size)
-        return Record(batch_of(payload), header.received_ns, size, self.position)
+        self.position = LogPosition(self.position.file, self.position.offset + header.bytes)
+        return Record(header.tenant, batch_of(payload), header.received_ns, header.bytes, self.position)
 
-    def _pass_over(self, path: Path, following: int) -> None:
-        """Moves on from a place that has no valid record, to the next that has one or to the following file."""
+    def _pass_over(self, path: Path, end: int) -> None:
+        """Moves on from a place that has no valid record to the next that has one, or to the end."""
         place = next_record(path, self.position.offset + 1)
-        end = size_of(path) if place is None else place
-        if end > self.position.offset:
-            self.damages.append(Damage(path, self.position.offset, end - self.position.offset))
-        self.position = LogPosition(following, 0) if place is None else LogPosition(self.position.file, place)
+        place = end if place is None else min(place, end)
+        self.damages.append(_kept_aside(path, self.position.offset, place))
+        self.position = LogPosition(self.position.file, place)
 
 
 def size_of(path: Path) -> int:
@@ -211,39 +234,13 @@ def size_of(path: Path) -> int:
         return 0
 
 
-def read_record(path: Path, offset: int) -> tuple[Header, pa.Buffer] | None:
-    """The valid record at an offset of a file, or None."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        header = _header(os.pread(descriptor, HEADER_BYTES, offset))
-        if header is None or os.fstat(descriptor).st_size < offset + HEADER_BYTES + header.length:
-            return None
-        payload = os.pread(descriptor, header.length, offset + HEADER_BYTES)
-    finally:
-        os.close(descriptor)
-    return (header, pa.py_buffer(payload)) if crc32(payload) == header.checksum else None
-
-
-def _header(data: bytes) -> Header | None:
-    if len(data) < HEADER_BYTES:
-        return None
-    fields, (check,) = data[: _HEADER.size], _HEADER_CHECK.unpack(data[_HEADER.size :])
-    header = Header(*_HEADER.unpack(fields))
-    valid = header.magic == _MAGIC and header.format == _FORMAT and crc32(fields) == check
-    return header if valid else None
-
-
-def next_record(path: Path, offset: int) -> int | None:
-    """The offset of the first valid record at or after an offset of a file, or None."""
-    contents = path.read_bytes() if path.exists() else b""
-    while (offset := contents.find(_MAGIC, offset)) >= 0:
-        if read_record(path, offset) is not None:
-            return offset
-        offset += 1
-    return None
+def _kept_aside(path: Path, start: int, end: int) -> Damage:
+    kept = DataFolder(path.parent.parent).damaged / f"{path.name}-{start}"
+    kept.parent.mkdir(exist_ok=True)
+    with path.open("rb") as file:
+        file.seek(start)
+        kept.write_bytes(file.read(end - start))
+    return Damage(path, start, end - start, kept)
 
 
 def cut_torn_tail(folder: Path) -> Damage | None:
@@ -256,10 +253,11 @@ def cut_torn_tail(folder: Path) -> Damage | None:
         return None
     path, offset = log_file(folder, numbers[-1]), 0
     while (found := read_record(path, offset)) is not None:
-        offset += HEADER_BYTES + found[0].length
+        offset += found[0].bytes
     size = size_of(path)
     if offset == size or next_record(path, offset + 1) is not None:
         return None
+    damage = _kept_aside(path, offset, size)
     os.truncate(path, offset)
     sync(path)
-    return Damage(path, offset, size - offset)
+    return damage
