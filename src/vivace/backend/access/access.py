@@ -1,0 +1,61 @@
+"""What both kinds of servers are told of who may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import uvicorn
+from starlette.types import ASGIApp
+
+from vivace.backend.access.connections import DEFAULT_BOUNDS, Bounds, bounded
+from vivace.backend.access.http import BearerTokens
+from vivace.backend.access.rpc import BearerTokensInterceptor
+from vivace.backend.access.tls import ServerTls, server_tls
+from vivace.backend.access.tokens import Tokens
+from vivace.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Everyone may call, in the clear, unless told otherwise."""
+
+    tls: ServerTls | None = None
+    tokens: Tokens | None = None
+
+    def uvicorn_config(self, application: ASGIApp, grace_s: float, bounds: Bounds = DEFAULT_BOUNDS) -> uvicorn.Config:
+        """Serves the application to those who may call."""
+        return uvicorn.Config(
+            application if self.tokens is None else BearerTokens(application, self.tokens),
+            http=bounded(bounds),
+            lifespan="off",
+            access_log=False,
+            log_level="error",
+            server_header=False,
+            timeout_graceful_shutdown=int(grace_s),
+            **({} if self.tls is None else self.tls.uvicorn_arguments()),
+        )
+
+    def interceptors(self) -> list[grpc.aio.ServerInterceptor]:
+        """For a gRPC server."""
+        return [] if self.tokens is None else [BearerTokensInterceptor(self.tokens)]
+
+
+def access(
+    cert: Path | None, key: Path | None, client_ca: Path | None, tokens: Path | None, report: Callable[[str], None]
+) -> Access:
+    """ConfigurationError with a line for each problem of the files; `report` is told of later ones."""
+    problems, tls, good = [], None, None
+    try:
+        tls = server_tls(cert, key, client_ca)
+    except ConfigurationError as error:
+        problems.append(str(error))
+    try:
+        good = None if tokens is None else Tokens(tokens, report)
+    except ConfigurationError as error:
+        problems.append(str(error))
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return Access(tls, good)

@@ -1,0 +1,56 @@
+"""Over gRPC: calls without a good token are refused before anything is read of them; and opening a server's port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+
+from vivace.backend.access.http import UNAUTHORIZED
+from vivace.backend.access.tls import ServerTls
+from vivace.backend.access.tokens import Tokens
+from vivace.errors import TargetError
+
+if TYPE_CHECKING:
+    _Handler = grpc.RpcMethodHandler[Any, Any]
+
+
+class BearerTokensInterceptor(grpc.aio.ServerInterceptor):
+    """Refuses calls."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> _Handler | None:
+        """Passes on what may pass."""
+        metadata = handler_call_details.invocation_metadata
+        shown = next((value for key, value in metadata if key == "authorization"), None)
+        if self._tokens.allows(shown if isinstance(shown, str) else None):
+            return await continuation(handler_call_details)
+        return _REFUSAL
+
+
+async def _refuse(_: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> AsyncIterator[bytes]:
+    await context.abort(grpc.StatusCode.UNAUTHENTICATED, UNAUTHORIZED)
+    yield b""
+
+
+_REFUSAL: Final[_Handler] = grpc.stream_stream_rpc_method_handler(_refuse)
+"""A stream, whatever was called: nothing of the request is waited for."""
+
+
+def bind(server: grpc.aio.Server, address: str, flag: str, tls: ServerTls | None) -> int:
+    """Has a server listen at host:port; returns the real port. TargetError when the address cannot be used."""
+    try:
+        if tls is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, tls.grpc_credentials())
+    except RuntimeError as error:
+        raise TargetError(
+            f"{flag} {address}: cannot listen there ({error}); choose a free port, or end what uses it"
+        ) from error

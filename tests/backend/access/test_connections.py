@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import closing
+
+from tests.backend.access.servers import Ports, serving
+
+from vivace.backend.access.access import Access
+from vivace.backend.access.connections import Bounds
+
+SHORT = Bounds(connections=3, request_s=0.5, answer_s=0.5)
+
+
+def opened(ports: Ports) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", ports.http), timeout=20)
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    received = b""
+    while part := connection.recv(1 << 20):
+        received += part
+    return received
+
+
+def test_a_request_that_does_not_arrive_is_given_up() -> None:
+    with serving(Access(), SHORT) as ports:
+        for begun in (
+            b"",
+            b"GET /hello HTTP/1.1\r\nHost: x\r\n",
+            b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf",
+        ):
+            with closing(opened(ports)) as connection:
+                connection.sendall(begun)
+                assert until_closed(connection).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_request_that_trickles_is_given_up() -> None:
+    with serving(Access(), SHORT) as ports, closing(opened(ports)) as connection:
+        connection.sendall(b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        started = time.monotonic()
+        try:
+            while time.monotonic() < started + 20:
+                connection.sendall(b"x")
+                time.sleep(0.05)
+        except OSError:
+            return
+        raise AssertionError("never given up")
+
+
+def test_a_slow_second_request_is_given_up_too() -> None:
+    with serving(Access(), SHORT) as ports, closing(opened(ports)) as connection:
+        connection.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(1 << 20).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(b"GET /hel")
+        assert b"HTTP/1.1 408 " in until_closed(connection)
+
+
+def test_requests_in_time_are_answered_for_longer_than_one_may_take() -> None:
+    with serving(Access(), SHORT) as ports, closing(opened(ports)) as connection:
+        for _ in range(8):
+            connection.sendall(b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nwh")
+            time.sleep(0.05)
+            connection.sendall(b"at")
+            assert connection.recv(1 << 20).startswith(b"HTTP/1.1 200 ")
+            time.sleep(0.1)
+
+
+def test_a_client_that_takes_no_answer_is_given_up() -> None:
+    with serving(Access(), SHORT) as ports, closing(opened(ports)) as connection:
+        connection.sendall(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(2)
+        try:
+            assert len(until_closed(connection)) < 64 << 20
+        except ConnectionError:
+            return
+
+
+def test_connections_beyond_the_bound_are_turned_away() -> None:
+    patient = Bounds(connections=3)
+    with serving(Access(), patient) as ports:
+        held = [opened(ports) for _ in range(3)]
+        for connection in held:
+            connection.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        time.sleep(0.2)
+        with closing(opened(ports)) as connection:
+            assert until_closed(connection).startswith(b"HTTP/1.1 503 ")
+        held.pop().close()
+        time.sleep(0.2)
+        with closing(opened(ports)) as connection:
+            connection.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert until_closed(connection).startswith(b"HTTP/1.1 200 ")
+        for connection in held:
+            connection.close()

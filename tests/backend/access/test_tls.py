@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import ssl
+import urllib.error
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+
+import grpc
+import pytest
+from tests.backend.access.certificates import Certificates
+from tests.backend.access.servers import Ports, serving
+
+from vivace.backend.access.access import Access, access
+from vivace.backend.access.tls import ServerTls, server_tls
+from vivace.errors import ConfigurationError
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates.made(tmp_path_factory.mktemp("certificates"))
+
+
+def over_http(ports: Ports, context: ssl.SSLContext) -> str:
+    with closing(
+        urllib.request.urlopen(f"https://127.0.0.1:{ports.http}/hello", timeout=20, context=context)
+    ) as answer:
+        return str(answer.read().decode())
+
+
+def over_grpc(ports: Ports, credentials: grpc.ChannelCredentials) -> bytes:
+    with grpc.secure_channel(f"127.0.0.1:{ports.grpc}", credentials) as channel:
+        greet: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test/greet")
+        return greet(b"you", timeout=20)
+
+
+def test_both_protocols_are_served_over_tls(certificates: Certificates) -> None:
+    tls = ServerTls(certificates.server_cert, certificates.server_key)
+    with serving(Access(tls)) as ports:
+        assert over_http(ports, certificates.context()).startswith("hello")
+        assert over_grpc(ports, certificates.credentials()) == b"hello you"
+        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel:
+            in_the_clear: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test/greet")
+            with pytest.raises(grpc.RpcError):
+                in_the_clear(b"you", timeout=5)
+
+
+def test_callers_without_a_certificate_are_turned_away(certificates: Certificates) -> None:
+    tls = ServerTls(certificates.server_cert, certificates.server_key, certificates.authority)
+    with serving(Access(tls)) as ports:
+        assert over_http(ports, certificates.context(shown=True)).startswith("hello")
+        assert over_grpc(ports, certificates.credentials(shown=True)) == b"hello you"
+        with pytest.raises((urllib.error.URLError, ssl.SSLError, ConnectionError)):
+            over_http(ports, certificates.context())
+        with pytest.raises(grpc.RpcError) as error:
+            over_grpc(ports, certificates.credentials())
+        assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_no_files_are_no_tls() -> None:
+    assert server_tls(None, None, None) is None
+
+
+def test_problems_name_the_flag_and_what_to_do(certificates: Certificates, tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("hello", encoding="utf-8")
+    missing = tmp_path / "missing"
+    cert, key = certificates.server_cert, certificates.server_key
+    for files, words in {
+        (cert, None, None): "--tls-cert: is given without --tls-key; give the key",
+        (None, key, None): "--tls-key: is given without --tls-cert; give the certificate",
+        (None, None, certificates.authority): "--tls-client-ca: is given without",
+        (missing, key, None): f"--tls-cert {missing}: cannot be read",
+        (cert, certificates.client_key, None): "cannot be used together",
+        (text, key, None): "give a certificate in PEM",
+        (cert, key, text): f"--tls-client-ca {text}: holds no certificates",
+    }.items():
+        with pytest.raises(ConfigurationError) as error:
+            server_tls(*files)
+        assert words in str(error.value)
+
+
+def test_a_key_with_a_passphrase_is_refused(certificates: Certificates, tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        PrivateFormat,
+        load_pem_private_key,
+    )
+
+    key = load_pem_private_key(certificates.server_key.read_bytes(), None)
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    with pytest.raises(ConfigurationError, match="passphrase"):
+        server_tls(certificates.server_cert, locked, None)
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with pytest.raises(ConfigurationError) as error:
+        access(missing, missing, missing, missing, print)
+    lines = str(error.value).splitlines()
+    assert [line.split()[0] for line in lines] == ["--tls-cert", "--tls-key", "--tls-client-ca", "--tokens"]
