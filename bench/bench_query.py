@@ -1,7 +1,7 @@
 """What the embedded backend answers over many stored spans, with new ones coming in and without.
 
-A started backend is asked over HTTP. A constant in every question is new each time, so that columns are warm and answers
-are not. `first_ms` is what the slowest question of the first round took.
+A started backend is asked over HTTP. A constant in every question is new each time, so that columns are warm and
+answers are not. `first_ms` is what the slowest question of the first round took.
 """
 
 from __future__ import annotations
