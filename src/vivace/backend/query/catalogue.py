@@ -1,31 +1,37 @@
 """The units of a snapshot as views in which every trace is whole.
 
-A trace whose spans lie in several units is put together in a view of its own and hidden in theirs, so that what asks
-about whole traces can look at one view at a time. These views are made once for each combination of units.
+A trace whose spans lie in several units is gathered in a view of its own and hidden in theirs, so that what asks about
+whole traces can look at one view at a time. Of all units only the IDs of their traces are read for this. When units
+come and go, only the traces that they share with others are looked at.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
+from typing import Final
 
 import numpy as np
 
-from vivace.backend.query.lookup import Piece, find_trace
+from vivace.backend.query.gathered import Share, gathered
+from vivace.backend.query.lookup import Piece
 from vivace.backend.query.memory import Memory
-from vivace.backend.query.pick import pick
-from vivace.backend.query.value import Mask
+from vivace.backend.query.readable import LeftOut, Unreadable, Views
+from vivace.backend.query.trace_index import NO_IDENTITIES, Identities, Occurrences, TraceIndex, distinct
+from vivace.backend.query.value import Mask, Rows
 from vivace.backend.query.view import View
-from vivace.backend.store.merge import merge
-from vivace.backend.store.unit import Unit
+from vivace.backend.store.unit import Unit, UnitKind
 
-Snapshot = Callable[[], tuple[Unit, ...]]
-Identity = int
-"""A trace ID as a number."""
-Spread = frozenset[str]
-"""The units over which a trace is spread."""
+Snapshot = Callable[[], Sequence[Unit]]
+SEGMENTS: Final = ""
+"""Traces of which the newest spans are in segments are gathered together; else by the block that these are in."""
+CROWD: Final = 4
+"""So many gathered views for one block, or for segments, become one."""
+READERS: Final = 4
+_HALF: Final = 0xFFFF_FFFF_FFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,107 +41,227 @@ class Visible:
     view: View
     hidden: Mask | None = None
 
+    @property
+    def traces(self) -> int:
+        """How many are not hidden."""
+        return self.view.unit.info.traces - (0 if self.hidden is None else int(self.hidden.sum()))
+
+
+@dataclass(slots=True)
+class _Held:
+    """A unit."""
+
+    view: View
+    hidden: Mask | None = None
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Traces that are spread; `numbers` says for each place which of them it has a part of."""
+
+    view: View
+    newest: str
+    identities: Identities
+    numbers: Mapping[int, Rows]
+    hidden: Mask
+
+    @property
+    def wasteful(self) -> bool:
+        """Whether most of it has been gathered anew elsewhere."""
+        return 2 * int(self.hidden.sum()) > len(self.identities)
+
+    def shown(self, places: Iterable[int]) -> Identities:
+        """Which of its traces have a part in one of the places."""
+        numbers = [self.numbers[place] for place in places if place in self.numbers]
+        chosen = np.zeros(len(self.identities), np.bool_)
+        chosen[np.concatenate([np.zeros(0, np.int64), *numbers])] = True
+        return self.identities.take(chosen & ~self.hidden)
+
 
 class Catalogue:
     """Keeps views of the current units. Safe for use by several threads."""
 
-    def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
+    def __init__(
+        self, snapshot: Snapshot, memory: Memory, views: Views | None = None, left_out: LeftOut | None = None
+    ) -> None:
+        """Several catalogues may share their views, and what is left out because it cannot be read."""
         self._snapshot = snapshot
         self._memory = memory
+        self._views = views or Views(memory)
+        self._left_out = LeftOut() if left_out is None else left_out
         self._lock = Lock()
-        self._views: dict[str, View] = {}
-        self._spread: dict[Identity, set[str]] = {}
-        self._whole: dict[Spread, tuple[View, frozenset[Identity]]] = {}
+        self._next = 0
+        self._places: dict[str, int] = {}
+        self._held: dict[int, _Held] = {}
+        self._gathered: dict[int, _Gathered] = {}
+        self._pieces, self._whole = TraceIndex(), TraceIndex()
         self._visible: tuple[Visible, ...] = ()
+        self._complete = True
 
     def visible(self) -> tuple[Visible, ...]:
         """Views in which every trace of the current snapshot is whole, each in one of them."""
         with self._lock:
-            units = {unit.info.id: unit for unit in self._snapshot()}
-            if units.keys() != self._views.keys():
-                self._renew(units)
+            self._look()
             return self._visible
 
-    def pieces(self, trace_id: Identity) -> list[Piece]:
+    @property
+    def complete(self) -> bool:
+        """Whether all units could be read when it was last looked."""
+        return self._complete
+
+    def pieces(self, trace_id: int) -> list[Piece]:
         """What each unit holds of a trace."""
+        wanted = Identities(*(np.array([half], np.uint64) for half in (trace_id >> 64, trace_id & _HALF)))
         with self._lock:
-            units = {unit.info.id: unit for unit in self._snapshot()}
-            if units.keys() != self._views.keys():
-                self._renew(units)
-            views = list(self._views.values())
-        found = (find_trace(view, trace_id) for view in views)
-        return [piece for piece in found if piece is not None]
+            self._look()
+            found = self._pieces.find(wanted)
+            parts = [(self._held[place].view, row) for place, row in _pairs(found)]
+        return [_piece(view, row) for view, row in parts]
+
+    def close(self) -> None:
+        """Gives back all memory; it can be used again."""
+        with self._lock:
+            self._renew({})
+
+    def _look(self) -> None:
+        snapshot = self._snapshot()
+        units = {unit.info.id: unit for unit in snapshot if unit.info.id not in self._left_out}
+        self._complete = len(units) == len(snapshot)
+        if units.keys() != self._places.keys():
+            self._renew(units)
 
     def _renew(self, units: Mapping[str, Unit]) -> None:
-        for gone in self._views.keys() - units.keys():
-            self._views.pop(gone).forget()
-            self._forget(gone)
-        for identity in [identity for identity in units if identity not in self._views]:
-            view = View(units[identity], self._memory)
-            for other, known in self._views.items():
-                for trace in shared_traces(view, known):
-                    self._spread.setdefault(trace, set()).update((identity, other))
-            self._views[identity] = view
-        self._views = {identity: self._views[identity] for identity in units}
-        self._visible = tuple(self._arranged())
+        left = self._leave(self._places.keys() - units.keys())
+        entered = self._enter([unit for identity, unit in units.items() if identity not in self._places])
+        touched = distinct([left, entered])
+        if len(touched):
+            self._arrange(distinct([touched, self._hide_gathered(touched)]))
+        held = (self._held[self._places[identity]] for identity in units if identity in self._places)
+        self._visible = (
+            *(Visible(one.view, one.hidden) for one in held),
+            *(Visible(one.view, one.hidden if one.hidden.any() else None) for one in self._gathered.values()),
+        )
 
-    def _forget(self, gone: str) -> None:
-        for trace in [trace for trace, units in self._spread.items() if gone in units]:
-            self._spread[trace].discard(gone)
-            if len(self._spread[trace]) < 2:
-                del self._spread[trace]
-        for spread in [spread for spread in self._whole if gone in spread]:
-            self._whole.pop(spread)[0].forget()
+    def _leave(self, gone: Iterable[str]) -> Identities:
+        """Units go; the traces that others share with them are returned."""
+        places = [self._places.pop(identity) for identity in gone]
+        touched = distinct([one.shown(places) for one in self._gathered.values()]) if places else NO_IDENTITIES
+        self._pieces.remove(places)
+        for place in places:
+            self._views.give_back(self._held.pop(place).view)
+        return touched
 
-    def _arranged(self) -> Iterable[Visible]:
-        groups: dict[Spread, set[Identity]] = defaultdict(set)
-        for trace, units in self._spread.items():
-            groups[frozenset(units)].add(trace)
-        for spread in [spread for spread in self._whole if spread not in groups]:
-            self._whole.pop(spread)[0].forget()
-        for spread, traces in groups.items():
-            view, held = self._put_together(spread, traces)
-            yield Visible(view, _mask(view, held - traces))
-        elsewhere: dict[str, set[Identity]] = defaultdict(set)
-        for trace, units in self._spread.items():
-            for unit in units:
-                elsewhere[unit].add(trace)
-        for identity, view in self._views.items():
-            yield Visible(view, _mask(view, elsewhere[identity]))
+    def _enter(self, units: Sequence[Unit]) -> Identities:
+        """Units come; the traces that they may share are returned."""
+        read = [(view, identities) for view, identities in self._read(units) if identities is not None]
+        places = range(self._next, self._next + len(read))
+        self._next += len(read)
+        for place, (view, _) in zip(places, read, strict=True):
+            self._places[view.unit.info.id] = place
+            self._held[place] = _Held(view)
+        return self._pieces.add([(place, identities) for place, (_, identities) in zip(places, read, strict=True)])
 
-    def _put_together(self, spread: Spread, traces: set[Identity]) -> tuple[View, frozenset[Identity]]:
-        """A view with these traces; what it was made with stays, as long as that covers them."""
-        made = self._whole.get(spread)
-        if made is not None and traces <= made[1]:
-            return made
-        if made is not None:
-            made[0].forget()
-        parts = []
-        for view in (view for unit, view in self._views.items() if unit in spread):
-            pieces = [find_trace(view, trace) for trace in traces]
-            rows = np.sort(np.array([piece.trace for piece in pieces if piece is not None], np.int64))
-            parts.append(pick(view, rows))
-        self._whole[spread] = View(Unit.in_memory(merge(parts)), self._memory), frozenset(traces)
-        return self._whole[spread]
+    def _read(self, units: Sequence[Unit]) -> Iterator[tuple[View, Identities | None]]:
+        """None for what cannot be read, which is left out."""
+        views = [self._views.take(unit) for unit in units]
+        with ThreadPoolExecutor(READERS) as readers:
+            for view, identities in zip(views, readers.map(_identities, views), strict=True):
+                if isinstance(identities, Unreadable):
+                    self._leave_out(identities)
+                    self._views.give_back(view)
+                else:
+                    yield view, identities
+
+    def _leave_out(self, error: Unreadable) -> None:
+        self._left_out.add(error)
+        self._complete = False
+
+    def _hide_gathered(self, touched: Identities) -> Identities:
+        """These are gathered anew; the traces for which that is worth while, too, are returned."""
+        for place, found in _by_place(self._whole.find(touched)):
+            one = self._gathered[place]
+            one.hidden = one.hidden.copy()
+            one.hidden[found.row] = True
+        views = Counter(one.newest for one in self._gathered.values())
+        gone = [place for place, one in self._gathered.items() if one.wasteful or views[one.newest] >= CROWD]
+        return distinct([self._dissolved(place) for place in gone])
+
+    def _dissolved(self, place: int) -> Identities:
+        one = self._gathered.pop(place)
+        self._whole.remove([place])
+        one.view.forget()
+        return one.identities.take(~one.hidden)
+
+    def _arrange(self, touched: Identities) -> None:
+        """Hides these traces where units hold a part of them, and gathers them."""
+        found = self._pieces.find(touched)
+        spread = np.bincount(found.wanted, minlength=len(touched)) > 1
+        for place, part in _by_place(found):
+            held = self._held[place]
+            hidden = np.zeros(held.view.unit.info.traces, np.bool_) if held.hidden is None else held.hidden.copy()
+            hidden[part.row] = spread[part.wanted]
+            held.hidden = hidden if hidden.any() else None
+        parts = found.where(spread[found.wanted])
+        newest = self._newest(parts)
+        for number in np.unique(newest):
+            self._gather(touched, parts.where(newest == number))
+
+    def _newest(self, parts: Occurrences) -> Rows:
+        """For each part of a trace the place of its newest block; -1 when there is a newer segment."""
+        if not len(parts):
+            return np.zeros(0, np.int64)
+        places = np.unique(parts.place)
+        infos = [self._held[place].view.unit.info for place in places.tolist()]
+        rank = np.argsort(np.argsort([info.end_ns for info in infos], kind="stable"))
+        block = np.array([info.kind is UnitKind.BLOCK for info in infos])
+        by_rank = np.empty(len(places), np.int64)
+        by_rank[rank] = np.where(block, places, -1)
+        first = np.append(True, parts.wanted[1:] != parts.wanted[:-1])
+        highest = np.maximum.reduceat(rank[np.searchsorted(places, parts.place)], np.flatnonzero(first))
+        newest: Rows = by_rank[highest][np.cumsum(first) - 1]
+        return newest
+
+    def _gather(self, touched: Identities, parts: Occurrences) -> None:
+        wanted, number = np.unique(parts.wanted, return_inverse=True)
+        identities = touched.take(wanted)
+        numbered = Occurrences(number.astype(np.int64), parts.place, parts.row)
+        shares = {place: Share(self._held[place].view, one.row, one.wanted) for place, one in _by_place(numbered)}
+        view = gathered(identities, list(shares.values()), self._memory)
+        newest = max((share.view.unit.info for share in shares.values()), key=lambda info: info.end_ns)
+        self._gathered[self._next] = _Gathered(
+            view,
+            newest.id if newest.kind is UnitKind.BLOCK else SEGMENTS,
+            identities,
+            {place: share.traces for place, share in shares.items()},
+            np.zeros(len(identities), np.bool_),
+        )
+        self._whole.add([(self._next, identities)])
+        self._next += 1
 
 
-def shared_traces(one: View, other: View) -> list[Identity]:
-    """The IDs that both views have."""
-    small, large = sorted((one, other), key=lambda view: view.rows("traces"))
-    highs, lows = small.words("traces", "trace_hi"), small.words("traces", "trace_lo")
-    known = large.words("traces", "trace_hi")
-    if not len(known) or not len(highs) or highs[-1] < known[0] or highs[0] > known[-1]:
-        return []
-    at = np.minimum(np.searchsorted(known, highs), len(known) - 1)
-    candidates = np.flatnonzero(known[at] == highs)
-    identities = ((int(highs[row]) << 64) | int(lows[row]) for row in candidates)
-    return [identity for identity in identities if find_trace(large, identity) is not None]
+def _identities(view: View) -> Identities | Unreadable:
+    try:
+        high, low = (view.unit.column("traces", name) for name in ("trace_hi", "trace_lo"))
+    except Unreadable as error:
+        return error
+    assert high is not None  # noqa: S101 - every unit has these
+    assert low is not None  # noqa: S101
+    return Identities(high.to_numpy(), low.to_numpy())
 
 
-def _mask(view: View, traces: Iterable[Identity]) -> Mask | None:
-    rows = [piece.trace for piece in (find_trace(view, trace) for trace in traces) if piece is not None]
-    if not rows:
-        return None
-    mask = np.zeros(view.rows("traces"), np.bool_)
-    mask[rows] = True
-    return mask
+def _piece(view: View, row: int) -> Piece:
+    first, count = (int(view.numbers("traces", name).data[row]) for name in ("first", "count"))
+    return Piece(view, row, first, count)
+
+
+def _pairs(found: Occurrences) -> Iterator[tuple[int, int]]:
+    return zip(found.place.tolist(), found.row.tolist(), strict=True)
+
+
+def _by_place(found: Occurrences) -> Iterator[tuple[int, Occurrences]]:
+    if not len(found):
+        return
+    order = np.argsort(found.place, kind="stable")
+    places, starts = np.unique(found.place[order], return_index=True)
+    for place, rows in zip(places.tolist(), np.split(order, starts[1:]), strict=True):
+        yield place, Occurrences(found.wanted[rows], found.place[rows], found.row[rows])

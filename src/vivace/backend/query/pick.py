@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -96,14 +96,19 @@ def _taken(view: View, table: str, rows: Rows) -> pa.RecordBatch:
 def _overflow(view: View, kept: dict[str, Rows]) -> pa.RecordBatch:
     """The overflow's rows about rows that are kept, renumbered."""
     batch = view.unit.slice("overflow", 0, view.rows("overflow"))
-    if not batch.num_rows:
-        return batch
-    tables, rows = batch.column("table"), view.index("overflow", "row")
+    chosen, numbers = overflow_of(view, kept)
+    return _with(batch.take(pa.array(chosen)), {"row": numbers}) if batch.num_rows else batch
+
+
+def overflow_of(view: View, kept: Mapping[str, Rows]) -> tuple[Rows, Rows]:
+    """The rows of the overflow that are about rows kept, and for each the number of that among those kept."""
+    rows = view.index("overflow", "row")
     numbers = np.full(len(rows), -1, np.int64)
-    for table, wanted in kept.items():
+    tables = view.unit.column("overflow", "table") if len(rows) else None
+    for table, wanted in kept.items() if tables is not None else ():
         mine = pc.equal(tables, table).to_numpy(zero_copy_only=False)
         at = np.searchsorted(wanted, rows)
         there = mine & (at < len(wanted)) & (wanted[np.minimum(at, len(wanted) - 1)] == rows if len(wanted) else mine)
         numbers[there] = at[there]
     chosen = np.flatnonzero(numbers >= 0)
-    return _with(batch.take(pa.array(chosen)), {"row": numbers[chosen]})
+    return chosen, numbers[chosen]
