@@ -1,4 +1,5 @@
-"""What the embedded backend takes: durable spans per second, CPU per million spans, disk per span, time to be visible.
+"""What the embedded backend takes in large and in small requests: durable spans per second, CPU per million spans, memory,
+disk per span; and the time until spans are visible.
 
 Everything runs on this machine: the sender's processes compete with the backend's for its cores.
 """
@@ -40,15 +41,19 @@ STEADY_SPANS_PER_S = 20_000
 def main() -> None:
     """Prints a line of JSON for each figure."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=10.0, help="how long each of the two loads lasts")
+    arguments.add_argument("--seconds", type=float, default=10.0, help="how long each of the loads lasts")
     arguments.add_argument("--workers", type=int, default=1, help="sending processes")
     arguments.add_argument("--vus", type=int, default=16, help="requests in flight when sending as fast as possible")
+    arguments.add_argument("--small-vus", type=int, default=64, help="the same, for requests of about 25 spans")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        generate_traces(TraceSettings(profile="medium", traces=2000, traces_per_request=20), Path(scratch, "medium"))
-        template = Path(scratch, "medium-traces.pb")
-        most(template, options.seconds, options.workers, options.vus)
-        steady(template, options.seconds)
+        large = Path(scratch, "medium-traces.pb")
+        generate_traces(TraceSettings(profile="medium", traces=4000, traces_per_request=155), large.with_name("medium"))
+        small = Path(scratch, "small-traces.pb")
+        generate_traces(TraceSettings(profile="small", traces=4000, traces_per_request=2), small.with_name("small"))
+        most("", large, options.seconds, options.workers, options.vus)
+        most("small_", small, options.seconds, options.workers, options.small_vus)
+        steady(small, options.seconds)
 
 
 def say(name: str, value: float, unit: str, **more: object) -> None:
@@ -66,8 +71,9 @@ def backend() -> Iterator[tuple[Backend, DataFolder]]:
             one.stop()
 
 
-def most(template: Path, seconds: float, workers: int, vus: int) -> None:
+def most(name: str, template: Path, seconds: float, workers: int, vus: int) -> None:
     """As fast as it goes."""
+    resident = 0.0
     with backend() as (one, folder):
         before = cpu_seconds(one)
         replay = Replay(
@@ -85,25 +91,36 @@ def most(template: Path, seconds: float, workers: int, vus: int) -> None:
         )
         replay.start()
         while not replay.progress().done:
+            resident = max(resident, resident_bytes(one))
             time.sleep(0.1)
         ledger = read_ledger(replay.join(), SENDS)
         taken = ledger.filter(pl.col("outcome") == "acknowledged")
         spans = int(taken["items"].sum())
+        per_request = round(spans / max(1, taken.height))
         pushed_back = ledger.filter(pl.col("outcome") == "failed").height
-        say("durable", spans / seconds, "spans/s", mb_per_s=round(int(taken["bytes"].sum()) / seconds / 1e6, 1))
-        say("pushed_back", pushed_back / max(1, ledger.height), "share of requests")
+        say(
+            f"{name}durable",
+            spans / seconds,
+            "spans/s",
+            mb_per_s=round(int(taken["bytes"].sum()) / seconds / 1e6, 1),
+            spans_per_request=per_request,
+        )
+        say(f"{name}pushed_back", pushed_back / max(1, ledger.height), "share of requests")
         started = time.monotonic()
         wait_until_indexed(folder, spans)
-        say("catch_up", time.monotonic() - started, "s after the last acknowledgement")
-        time.sleep(2.0)  # a block may still be written
+        say(f"{name}catch_up", time.monotonic() - started, "s after the last acknowledgement")
+        for _ in range(20):  # a block may still be written
+            resident = max(resident, resident_bytes(one))
+            time.sleep(0.1)
+        say(f"{name}resident", resident / 1e6, "MB in all processes at most")
         manifest = read_manifest(folder.manifest)
         used = {role: seconds - before[role] for role, seconds in cpu_seconds(one).items()}
         roles = {role: round(value / spans * 1e6, 2) for role, value in used.items()}
-        say("cpu", sum(used.values()) / spans * 1e6, "CPU s per million spans", **roles)
+        say(f"{name}cpu", sum(used.values()) / spans * 1e6, "CPU s per million spans", **roles)
         blocks = [unit for unit in manifest.units if unit.kind is UnitKind.BLOCK]
         if blocks:
             in_blocks = sum(unit.spans for unit in blocks)
-            say("disk", sum(unit.bytes for unit in blocks) / in_blocks, "bytes per span", spans=in_blocks)
+            say(f"{name}disk", sum(unit.bytes for unit in blocks) / in_blocks, "bytes per span", spans=in_blocks)
 
 
 def steady(template: Path, seconds: float) -> None:
@@ -153,6 +170,10 @@ def found(url: str) -> bool:
 def cpu_seconds(one: Backend) -> Mapping[str, float]:
     times = {role: psutil.Process(pid).cpu_times() for role, pid in one.processes().items()}
     return {role: used.user + used.system for role, used in times.items()}
+
+
+def resident_bytes(one: Backend) -> float:
+    return float(sum(psutil.Process(pid).memory_info().rss for pid in one.processes().values()))
 
 
 def wait_until_indexed(folder: DataFolder, spans: int) -> None:
