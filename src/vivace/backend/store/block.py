@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import pyarrow as pa
@@ -22,6 +25,9 @@ COMPRESSION: Final = {"compression": "zstd", "compression_level": 1}
 
 PRESENCE: Final = b"vivace.presence"
 """The key in a file's footer under which it says which columns have a value where."""
+USE_SECONDS: Final = 5.0
+"""So often at most is it said of a block that may be taken away that it is in use."""
+ATTEMPTS: Final = 5
 
 _DELTA: Final = frozenset({"trace", "start", "duration", "time", "span", "first", "count"})
 _RANDOM: Final = frozenset({"trace_hi", "trace_lo", "span_id", "parent_id"})
@@ -82,12 +88,17 @@ def _leaves(schema: pa.Schema, exclude: Collection[str]) -> list[str]:
 
 
 class BlockSource:
-    """A block as the source of a unit; files are opened when they are first asked for."""
+    """A block as the source of a unit; files are opened when they are first asked for. Safe for use by several threads.
 
-    def __init__(self, folder: Path) -> None:
-        """OSError or pyarrow.ArrowInvalid come from whatever reads a damaged or missing file."""
+    OSError or pyarrow.ArrowInvalid come from whatever reads a damaged or missing file.
+    """
+
+    def __init__(self, folder: Path, fetch: Callable[[], object] | None = None) -> None:
+        """`fetch` brings the folder back when it is not there; then it may be taken away at any time."""
         self._folder = folder
-        self._file = lru_cache(maxsize=len(FIXED))(self._open)
+        self._fetch = fetch
+        self._used_at = 0.0
+        self._opened = lru_cache(maxsize=len(FIXED))(self._open)
         self._schema = lru_cache(maxsize=len(FIXED))(self._read_schema)
         self._presence = lru_cache(maxsize=len(FIXED))(self._read_presence)
 
@@ -130,7 +141,30 @@ class BlockSource:
         """All of the block."""
         return Tables(**{name: self.slice(name, 0, self.rows(name)) for name in FIXED})
 
+    def let_go(self) -> None:
+        """Closes the files when their folder is gone, so that they no longer take up space; they can be read again."""
+        if not self._folder.exists():
+            self._opened.cache_clear()
+
+    def _file(self, table: str) -> pq.ParquetFile:
+        if self._fetch is not None and monotonic() - self._used_at > USE_SECONDS:
+            self._used_at = monotonic()
+            with suppress(FileNotFoundError):  # it is open, or about to be fetched
+                os.utime(self._folder)
+        return self._opened(table)
+
     def _open(self, table: str) -> pq.ParquetFile:
+        if self._fetch is None:
+            return self._open_now(table)
+        for _ in range(ATTEMPTS):
+            self._fetch()
+            with suppress(FileNotFoundError):  # taken away again meanwhile, to make room for others
+                return self._open_now(table)
+        raise OSError(
+            f"{self._folder}: was taken away {ATTEMPTS} times before it could be read; keep more blocks locally"
+        )
+
+    def _open_now(self, table: str) -> pq.ParquetFile:
         path = self._folder / f"{table}.parquet"
         # not buffered ahead: what one thread has buffered, another that reads the same file would take away
         return pq.ParquetFile(path, memory_map=True, page_checksum_verification=True, pre_buffer=False)

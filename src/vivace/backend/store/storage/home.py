@@ -40,5 +40,10 @@ def write_home(folder: DataFolder, home: Home) -> None:
     sync(folder.root)
 
 
+def forget_home(folder: DataFolder) -> None:
+    """For a place that turned out to be somebody else's."""
+    _path(folder).unlink(missing_ok=True)
+
+
 def _path(folder: DataFolder) -> Path:
     return folder.root / "storage.json"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from prometheus_client import CollectorRegistry
+
 from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.storage.local import LocalStorage
 from vivace.backend.store.storage.settings import StorageSettings
-from vivace.errors import ConfigurationError
 
 
-def open_storage(settings: StorageSettings, folder: DataFolder) -> Storage:
-    """Does not reach for it yet; `claim` does."""
-    if settings.where is not None:
-        raise ConfigurationError("--storage: object stores are not served by this version; leave it out")
-    return LocalStorage(folder)
+def open_storage(settings: StorageSettings, folder: DataFolder, figures: StorageFigures | None = None) -> Storage:
+    """Does not reach for it yet; `claim` does. ConfigurationError when the environment says what cannot be."""
+    if settings.where is None:
+        return LocalStorage(folder)
+    from vivace.backend.store.storage.bucket import Bucket  # noqa: PLC0415 - only who has one pays for the client
+    from vivace.backend.store.storage.objects import ObjectStorage  # noqa: PLC0415
+
+    counted = figures or StorageFigures(CollectorRegistry(), "storage")
+    return ObjectStorage(folder, Bucket(settings, counted), settings.cache_bytes, counted, settings.adopt)

@@ -1,0 +1,70 @@
+"""What an object store or the way to it says -> an OSError of one line with a remedy, and nothing secret in it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_STATUS: Final = re.compile(r"status code: (\d{3})")
+_CODE: Final = re.compile(r"<Code>(\w+)</Code>")
+_METADATA: Final = re.compile(r"http://(169\.254\.\d+\.\d+|\[fd00:ec2)")
+
+_ACCESS: Final = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do"
+_REGION: Final = "set AWS_REGION to the region of the bucket"
+_REMEDIES: Final = {
+    "NoSuchBucket": "create the bucket, or name another with --storage",
+    "InvalidBucketName": "name another bucket with --storage",
+    "AuthorizationHeaderMalformed": _REGION,
+    "PermanentRedirect": _REGION,
+    "IllegalLocationConstraintException": _REGION,
+    "XAdminUserNotFound": _ACCESS,
+    "RequestTimeTooSkewed": "set this machine's clock",
+}
+
+
+class StorageFailure(OSError):
+    """An object store did not do what it was asked; it may be asked again."""
+
+    def __init__(self, place: str, reason: str, remedy: str, status: str) -> None:
+        super().__init__(f"{place}: {reason}; {remedy}")
+        self.reason = reason
+        self.remedy = remedy
+        self.status = status
+        """Of the HTTP answer, or "error" when there was none."""
+
+
+class NoObject(StorageFailure, FileNotFoundError):
+    """There is no object under a key."""
+
+
+def failure(error: Exception, place: str) -> StorageFailure:
+    """What an exception of the object store's client means. A bucket that is missing is no object that is missing."""
+    text = str(error)
+    status = match.group(1) if (match := _STATUS.search(text)) else "error"
+    code = match.group(1) if (match := _CODE.search(text)) else None
+    if code == "NoSuchKey":
+        return NoObject(place, "there is no such object", "was it removed by someone else?", status)
+    if _METADATA.search(text):
+        return StorageFailure(
+            place, "there are no credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", status
+        )
+    if status == "error":
+        return StorageFailure(place, _without_answer(text), "check AWS_ENDPOINT_URL_S3 and the network", status)
+    reason = f"refused with status {status}" + (f" ({code})" if code else "")
+    return StorageFailure(place, reason, _remedy(status, code), status)
+
+
+def _without_answer(text: str) -> str:
+    if "error sending request" in text:
+        return "cannot be reached"
+    if "timed out" in text or "timeout" in text.rsplit(" - ", maxsplit=1)[-1]:
+        return "did not answer in time"
+    return "failed (" + text.split("\n", 1)[0].rpartition(" - ")[2] + ")"
+
+
+def _remedy(status: str, code: str | None) -> str:
+    if code in _REMEDIES:
+        return _REMEDIES[code]
+    if status in {"401", "403"}:
+        return _ACCESS
+    return "try again" if status.startswith("5") or status == "429" else "look at the object store's own messages"

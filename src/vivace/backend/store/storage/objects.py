@@ -1,0 +1,164 @@
+"""Blocks in an object store, with copies in the data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from graphlib import TopologicalSorter
+from pathlib import Path
+from threading import Lock
+from weakref import WeakSet
+
+from vivace.backend.store.block import BlockSource
+from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.storage.bucket import Bucket
+from vivace.backend.store.storage.claim import claim
+from vivace.backend.store.storage.copies import Copies
+from vivace.backend.store.storage.failure import NoObject, StorageFailure
+from vivace.backend.store.storage.figures import StorageFigures
+from vivace.backend.store.storage.listing import Listed, blocks_of, key
+from vivace.backend.store.storage.local import is_whole
+from vivace.backend.store.storage.meta import FILES, NAME, BlockMeta
+from vivace.backend.store.storage.owner import Owner
+from vivace.backend.store.storage.transfer import download, in_parallel, upload
+from vivace.backend.store.unit import UnitInfo
+from vivace.errors import TargetError
+
+
+class ObjectStorage:
+    """See Storage. A block is `<tenant>/<id>/<table>.parquet` and, written last and removed first, `meta.json`."""
+
+    def __init__(
+        self, folder: DataFolder, bucket: Bucket, cache_bytes: int, figures: StorageFigures, adopt: bool = False
+    ) -> None:
+        self._folder = folder
+        self._bucket = bucket
+        self._owner = Owner(folder, bucket)
+        self._copies = Copies(folder, cache_bytes, figures)
+        self._figures = figures
+        self._adopt = adopt
+        self._sources: WeakSet[BlockSource] = WeakSet()
+        self._lock = Lock()
+        self._blocks_changed = 0
+
+    def claim(self) -> None:
+        """See Storage."""
+        try:
+            claim(self._folder, self._bucket, self._adopt)
+        except StorageFailure as error:
+            raise TargetError(f"--storage {self._bucket.where}: {error.reason}; {error.remedy}") from error
+        self._copies.clean()
+
+    def put(self, unit: UnitInfo, folder: Path | None = None, replaces: Collection[str] = ()) -> None:
+        """See Storage."""
+        place = folder or self._folder.block(unit.id)
+        if not is_whole(place, unit):
+            raise OSError(f"{place}: is not the {unit.bytes} bytes of block {unit.id}")
+        meta = BlockMeta(unit, {name: (place / name).stat().st_size for name in FILES}, frozenset(replaces))
+        self._owner.assert_ours()
+        upload(self._bucket, place, meta)
+        self._bucket.put(key(unit.tenant, unit.id, NAME), meta.encode())
+        self._make_room(unit)
+
+    def open(self, unit: UnitInfo) -> BlockSource:
+        """See Storage."""
+        source = BlockSource(self._folder.block(unit.id), lambda: self.fetch(unit))
+        with self._lock:
+            self._sources.add(source)
+        return source
+
+    def fetch(self, unit: UnitInfo) -> Path:
+        """See Storage."""
+        if self._copies.fetched(unit, lambda place: download(self._bucket, self._meta(unit.tenant, unit.id), place)):
+            self._make_room(unit)
+        self._let_go()
+        return self._folder.block(unit.id)
+
+    def remove(self, unit: UnitInfo) -> None:
+        """See Storage."""
+        self._owner.assert_ours()
+        self._delete(Listed(unit.tenant, unit.id, dict.fromkeys((NAME, *FILES), 0)))
+        self._copies.remove(unit)
+
+    def check(self, blocks: Collection[UnitInfo]) -> Mapping[str, str]:
+        """See Storage. A block that only the data folder has whole is put."""
+        listed = self._listed()
+        wrong: dict[str, str] = {}
+        for unit in blocks:
+            if unit.id in listed and listed[unit.id].holds(unit):
+                continue
+            if is_whole(self._folder.block(unit.id), unit):
+                self.put(unit)
+            else:
+                wrong[unit.id] = f"{'damaged' if unit.id in listed else 'missing'} in {self._bucket.where}"
+        return wrong
+
+    def restored(self) -> tuple[UnitInfo, ...]:
+        """See Storage."""
+        listed = {block: item for block, item in self._listed().items() if item.complete}
+        metas = self._metas(listed)
+        replaced = {block for meta in metas if listed[meta.unit.id].holds(meta.unit) for block in meta.replaces}
+        units = [meta.unit for meta in metas if meta.unit.id not in replaced]
+        return tuple(sorted(units, key=lambda unit: (unit.start_ns, unit.id)))
+
+    def tidy(self, blocks: Collection[UnitInfo]) -> int:
+        """See Storage. Nothing is removed when a block is missing: manifest and object store may not be of one time."""
+        listed = self._listed()
+        kept = {unit.id for unit in blocks}
+        if not self._folder.manifest.exists() or not kept <= listed.keys():
+            return 0
+        garbage = {block: item for block, item in listed.items() if block not in kept}
+        if garbage:
+            self._owner.assert_ours()
+        for block in self._replaced_first(garbage):
+            self._delete(garbage[block])
+        return len(garbage)
+
+    def _listed(self) -> dict[str, Listed]:
+        return {item.block: item for item in blocks_of(self._bucket.sizes())}
+
+    def _meta(self, tenant: str, block: str) -> BlockMeta:
+        place = key(tenant, block, NAME)
+        text = self._bucket.get(place)
+        try:
+            return BlockMeta.decode(text)
+        except ValueError as error:
+            raise TargetError(
+                f"--storage {self._bucket.where}: {place}: {error}; use the version that wrote it, or remove the block"
+            ) from error
+
+    def _metas(self, listed: Mapping[str, Listed]) -> list[BlockMeta]:
+        return in_parallel(lambda item: self._meta(item.tenant, item.block), listed.values())
+
+    def _replaced_first(self, garbage: Mapping[str, Listed]) -> list[str]:
+        """In the order in which they may go: were only some gone, the rest would still be counted once."""
+        metas = self._metas({block: item for block, item in garbage.items() if item.complete})
+        order = TopologicalSorter({meta.unit.id: meta.replaces & garbage.keys() for meta in metas}).static_order()
+        return list(dict.fromkeys([*order, *garbage]))
+
+    def _delete(self, item: Listed) -> None:
+        first, *rest = item.keys
+        self._bucket.delete([first])
+        self._bucket.delete(rest)
+
+    def _make_room(self, unit: UnitInfo) -> None:
+        try:
+            self._copies.make_room(unit, self._has)
+        except OSError:  # what was asked for is done; there is more room to be made the next time
+            self._figures.copy("kept")
+
+    def _has(self, unit: UnitInfo) -> bool:
+        try:
+            return self._meta(unit.tenant, unit.id).unit == unit
+        except NoObject:
+            return False
+
+    def _let_go(self) -> None:
+        """Closes the files of blocks that went, when some have come or gone since the last time."""
+        changed = self._folder.blocks.stat().st_mtime_ns
+        with self._lock:
+            if changed == self._blocks_changed:
+                return
+            self._blocks_changed = changed
+            sources = list(self._sources)
+        for source in sources:
+            source.let_go()
