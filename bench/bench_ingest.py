@@ -1,5 +1,5 @@
-"""What the embedded backend takes in large and in small requests: durable spans per second, CPU per million spans, memory,
-disk per span; and the time until spans are visible.
+"""What the embedded backend takes in large and in small requests: durable spans per second, CPU per million spans,
+memory, disk per span; and the time until spans are visible.
 
 Everything runs on this machine: the sender's processes compete with the backend's for its cores.
 """
