@@ -1,0 +1,1 @@
+"""Compaction: makes many blocks few, and lets those go that are older than is wanted."""

@@ -1,0 +1,155 @@
+"""Writes a block of tables that come a slice at a time, each counting its rows from its own beginning."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vivace.backend.compact.input import REFERENCES, SHARED, counted_from, of_tables
+from vivace.backend.store.block import _DELTA, _RANDOM, COMPRESSION, PRESENCE, ROW_GROUP, _leaves
+from vivace.backend.store.folder import sync
+from vivace.backend.store.presence import Presence
+from vivace.backend.store.row_groups import row_groups
+from vivace.backend.store.tables import FIXED, Tables
+
+
+class BlockWriter:
+    """A block that is being written; see `block_writer`."""
+
+    def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
+        self._folder = folder
+        self._schemas = schemas
+        self._files: dict[str, _TableFile] = {}
+        self._rows = dict.fromkeys(FIXED, 0)
+        self._shared_rows: list[int] = []
+
+    def write(self, tables: Tables) -> None:
+        """Adds the tables of the traces that come next; resources and scopes are those of the first."""
+        batches = dict(tables.items())
+        for table, column, target in REFERENCES:
+            batches[table] = counted_from(batches[table], column, self._rows[target])
+        batches["overflow"] = self._overflow(batches["overflow"])
+        shared = [batches.pop(table) for table in SHARED]
+        if not self._files:
+            self._shared_rows = [batch.num_rows for batch in shared]
+            for table, batch in zip(SHARED, shared, strict=True):
+                self._open(table, _required(batch))
+                self._files[table].write(batch)
+            for table in batches:
+                self._open(table, self._schemas[table])
+        if self._shared_rows != [batch.num_rows for batch in shared]:
+            raise ValueError("the slices of a block do not have the same resources and scopes")
+        for table, batch in batches.items():
+            self._files[table].write(batch)
+            self._rows[table] += batch.num_rows
+
+    def close(self) -> int:
+        """Returns the size in bytes of what is then on disk."""
+        for file in self._files.values():
+            file.close()
+        paths = [*self._folder.iterdir()]
+        for path in (*paths, self._folder):
+            sync(path)
+        return sum(path.stat().st_size for path in paths)
+
+    def _open(self, table: str, schema: pa.Schema) -> None:
+        self._files[table] = _TableFile(self._folder / f"{table}.parquet", schema)
+
+    def _overflow(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """With rows of the whole block; what resources and scopes have in it comes with the first slice."""
+        if batch.num_rows == 0:
+            return batch
+        row = batch.column("row").to_numpy().copy()
+        for table, rows in self._rows.items():
+            row[of_tables(batch, (table,))] += np.uint32(rows)
+        moved = batch.set_column(1, batch.schema.field(1), pa.array(row))
+        return moved.filter(pa.array(~of_tables(batch, SHARED))) if self._files else moved
+
+
+class _TableFile:
+    """The file of one table; all its row groups but the last are of the same size."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._schema = schema
+        encoding = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _DELTA}
+        encoding |= {name: "PLAIN" for name in schema.names if name in _RANDOM}
+        self._writer = pq.ParquetWriter(
+            path,
+            schema,
+            use_dictionary=_leaves(schema, exclude=encoding.keys()),
+            column_encoding=encoding,
+            write_statistics=False,
+            write_page_checksum=True,
+            **COMPRESSION,
+        )
+        self._waiting: list[pa.RecordBatch] = []
+        self._presence: list[npt.NDArray[np.uint8]] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Adds rows; those that do not fill a group wait for more."""
+        rows = self._fitted(batch)
+        missing = ROW_GROUP - sum(one.num_rows for one in self._waiting)
+        self._take(rows.slice(0, missing))
+        for group in row_groups(rows.slice(missing), ROW_GROUP):
+            self._take(group)
+
+    def close(self) -> None:
+        """Writes what waits, and where columns have values."""
+        self._write_waiting()
+        bits = np.concatenate(self._presence, axis=1) if self._presence else np.zeros((len(self._schema), 0), np.uint8)
+        self._writer.add_key_value_metadata({PRESENCE: Presence(bits).encode()})
+        self._writer.close()
+
+    def _take(self, group: pa.RecordBatch) -> None:
+        if group.num_rows:
+            self._waiting.append(group)
+        if sum(one.num_rows for one in self._waiting) == ROW_GROUP:
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        if not self._waiting:
+            return
+        together = pa.Table.from_batches(self._waiting).unify_dictionaries().combine_chunks().to_batches()[0]
+        for group in row_groups(together, ROW_GROUP):
+            self._writer.write_batch(group)
+            self._presence.append(Presence.of(group).bits)
+        self._waiting = []
+
+    def _fitted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """With the columns of the file, whether or not this slice has all of them."""
+        present = {*batch.schema.names}
+        columns = [
+            batch.column(field.name) if field.name in present else pa.nulls(batch.num_rows, field.type)
+            for field in self._schema
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+
+
+@contextmanager
+def block_writer(folder: Path, schemas: Mapping[str, pa.Schema]) -> Iterator[BlockWriter]:
+    """A block that is complete and at its place once the context ends without an error, if it was closed.
+
+    Schemas are wanted of the tables that come in slices, with nullable columns where any slice may lack a value.
+    """
+    temporary = folder.with_name(f"{folder.name}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        yield BlockWriter(temporary, schemas)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync(folder.parent)
+
+
+def _required(batch: pa.RecordBatch) -> pa.Schema:
+    """The schema, where columns without nulls have to have a value."""
+    columns = zip(batch.schema, batch.columns, strict=True)
+    return pa.schema([field.with_nullable(column.null_count > 0) for field, column in columns])

@@ -1,0 +1,90 @@
+"""Blocks -> one block, merged a range of trace IDs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from vivace.backend.compact.block_writer import block_writer
+from vivace.backend.compact.input import SLICED, Input, Unreadable
+from vivace.backend.compact.plan import Job
+from vivace.backend.compact.slices import Slices, kept_columns
+from vivace.backend.store.decode import ATTRIBUTE_COLUMNS
+from vivace.backend.store.merge import merge
+from vivace.backend.store.tables import ARROW, FIXED, attribute_columns
+from vivace.backend.store.unit import UnitInfo, UnitKind, unit_info
+
+SLICE_ROWS: Final = 1 << 17
+"""Rows that are merged at once, but for a trace that has more."""
+
+
+class Unmergeable(Exception):
+    """Blocks that cannot be read, or cannot be made one."""
+
+    def __init__(self, blocks: Iterable[str], reason: str) -> None:
+        self.blocks = frozenset(blocks)
+        many = f"{len(self.blocks)} blocks cannot be made one, and stay apart"
+        super().__init__(f"{many if len(self.blocks) > 1 else f'{min(self.blocks)}: cannot be read'}: {reason}")
+
+
+def compact(
+    job: Job, block: Callable[[str], Path], place: Path, between: Callable[[], None] = lambda: None
+) -> UnitInfo:
+    """Makes the blocks of a job one, in a new folder whose name is its ID; `block` says where a block's files are.
+
+    Unmergeable when that is not possible; OSError when the new block cannot be written. Then it left nothing, nor when
+    `between`, which is called now and then, raised something.
+    """
+    try:
+        inputs = [Input(block(unit.id)) for unit in job.inputs]
+        unit = merge_blocks(inputs, place, between)
+    except Unreadable as error:
+        raise Unmergeable({error.block}, str(error)) from error
+    except (pa.ArrowException, ValueError, LookupError, MemoryError) as error:
+        raise Unmergeable({unit.id for unit in job.inputs}, str(error)) from error
+    return replace(unit, tenant=job.tenant, level=job.level)
+
+
+def merge_blocks(
+    inputs: Sequence[Input],
+    folder: Path,
+    between: Callable[[], None] = lambda: None,
+    rows: int = SLICE_ROWS,
+    limit: int = ATTRIBUTE_COLUMNS,
+) -> UnitInfo:
+    """Writes what blocks hold as one block, whose ID is the folder's name."""
+    columns = kept_columns(inputs, limit)
+    found: list[UnitInfo] = []
+    with block_writer(folder, _schemas(inputs, columns)) as writer:
+        for tables in map(partial(merge, columns=limit), Slices.of(inputs, rows).parts(columns)):
+            between()
+            writer.write(tables)
+            found.append(unit_info(folder.name, UnitKind.BLOCK, tables, 0))
+        size = writer.close()
+    return replace(
+        found[0],
+        spans=sum(unit.spans for unit in found),
+        traces=sum(unit.traces for unit in found),
+        start_ns=min(unit.start_ns for unit in found),
+        end_ns=max(unit.end_ns for unit in found),
+        bytes=size,
+    )
+
+
+def _schemas(inputs: Sequence[Input], columns: Mapping[str, frozenset[str]]) -> Mapping[str, pa.Schema]:
+    schemas = {
+        "traces": pa.schema([field.with_nullable(False) for field in FIXED["traces"]]),
+        "overflow": FIXED["overflow"],
+    }
+    for table in SLICED:
+        attributes = attribute_columns(table, sorted(columns[table]))
+        fields = [*FIXED[table], *(pa.field(one.name, ARROW[one.kind]) for one in attributes)]
+        schemas[table] = pa.schema(
+            [field.with_nullable(any(one.may_lack(table, field.name) for one in inputs)) for field in fields]
+        )
+    return schemas

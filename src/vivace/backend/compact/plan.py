@@ -1,0 +1,123 @@
+"""Which blocks to make one: a pure function of the visible units and of the time.
+
+Blocks of a tenant whose latest spans fall into the same window of time go together. While a window is open its blocks
+are merged several of a level at a time, so that a span is rewritten once per level; once it is closed, those that are
+left are merged across levels. A block of half the size that one may reach is finished and not read again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from vivace.backend.store.unit import UnitInfo, UnitKind
+
+CLOSED_SECONDS: Final = 120.0
+"""So long after its end a window is closed; what arrives later is joined to it all the same."""
+RATIO: Final = 4
+"""A block is not rewritten for the sake of others that together are smaller by more than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionSettings:
+    """How far blocks are made one."""
+
+    window_s: float = 3600.0
+    block_spans: int = 2_400_000
+    """A block has no more spans than this; four as the indexer cuts them under load fit."""
+    block_bytes: int = 512 << 20
+    """Nor is it larger."""
+    least_inputs: int = 4
+    """So many blocks of a level become one while their window is open."""
+    most_inputs: int = 8
+
+
+DEFAULT_COMPACTION: Final = CompactionSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Blocks of one tenant and window that are to become one."""
+
+    inputs: tuple[UnitInfo, ...]
+
+    @property
+    def tenant(self) -> str:
+        """Whose they are."""
+        return self.inputs[0].tenant
+
+    @property
+    def level(self) -> int:
+        """The level of the block that they become."""
+        return 1 + max(unit.level for unit in self.inputs)
+
+
+def next_job(units: Iterable[UnitInfo], now_ns: int, settings: CompactionSettings = DEFAULT_COMPACTION) -> Job | None:
+    """What to merge next, if anything: the newest window first, in it the lowest level, in that the smallest blocks."""
+    return next(jobs(units, now_ns, settings), None)
+
+
+def jobs(units: Iterable[UnitInfo], now_ns: int, settings: CompactionSettings = DEFAULT_COMPACTION) -> Iterator[Job]:
+    """All that could be merged now, no block in two of them."""
+    window_ns = int(settings.window_s * 1e9)
+    windows: defaultdict[tuple[int, str], list[UnitInfo]] = defaultdict(list)
+    for unit in units:
+        if unit.kind is UnitKind.BLOCK and not _finished(unit, settings):
+            windows[unit.end_ns // window_ns, unit.tenant].append(unit)
+    for window, tenant in sorted(windows, key=lambda key: (-key[0], key[1])):
+        closed = (window + 1) * window_ns + int(CLOSED_SECONDS * 1e9) <= now_ns
+        yield from _of_window(windows[window, tenant], closed, settings)
+
+
+def _finished(unit: UnitInfo, settings: CompactionSettings) -> bool:
+    return unit.spans * 2 >= settings.block_spans or unit.bytes * 2 >= settings.block_bytes
+
+
+def _of_window(blocks: Sequence[UnitInfo], closed: bool, settings: CompactionSettings) -> Iterator[Job]:
+    left = sorted(blocks, key=lambda unit: (unit.level, unit.spans, unit.id))
+    for level in sorted({unit.level for unit in left}):
+        of_level = [unit for unit in left if unit.level == level]
+        while job := _of_level(of_level, settings):
+            yield job
+            of_level = _without(of_level, job)
+            left = _without(left, job)
+    if closed:
+        left.sort(key=lambda unit: (unit.spans, unit.id))
+        while job := _across_levels(left, settings):
+            yield job
+            left = _without(left, job)
+
+
+def _of_level(blocks: Sequence[UnitInfo], settings: CompactionSettings) -> Job | None:
+    """The smallest blocks of a level, when they are many or fill a block."""
+    chosen = _fitting(blocks, settings)
+    full = len(chosen) < len(blocks)
+    least = 2 if full else settings.least_inputs
+    return Job(tuple(chosen)) if len(chosen) >= least else None
+
+
+def _across_levels(blocks: Sequence[UnitInfo], settings: CompactionSettings) -> Job | None:
+    """As many of the smallest blocks as can be, none of which is much larger than the others together."""
+    chosen = _fitting(blocks, settings)
+    while len(chosen) >= 2 and chosen[-1].spans > RATIO * sum(unit.spans for unit in chosen[:-1]):
+        chosen.pop()
+    return Job(tuple(chosen)) if len(chosen) >= 2 else None
+
+
+def _fitting(blocks: Sequence[UnitInfo], settings: CompactionSettings) -> list[UnitInfo]:
+    """The first of the blocks, as many as one block can hold and one job may have."""
+    chosen: list[UnitInfo] = []
+    spans = size = 0
+    for block in blocks[: settings.most_inputs]:
+        spans, size = spans + block.spans, size + block.bytes
+        if spans > settings.block_spans or size > settings.block_bytes:
+            break
+        chosen.append(block)
+    return chosen
+
+
+def _without(blocks: Sequence[UnitInfo], job: Job) -> list[UnitInfo]:
+    taken = {unit.id for unit in job.inputs}
+    return [unit for unit in blocks if unit.id not in taken]

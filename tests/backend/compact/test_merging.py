@@ -1,0 +1,121 @@
+"""Blocks that are made one a slice at a time hold what they would hold merged at once."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.backend.store.rebuild import stored_spans
+from tests.backend.store.sample import request
+from tests.backend.store.strategies import REQUESTS
+
+from vivace.backend.compact.input import Input
+from vivace.backend.compact.merging import Unmergeable, compact, merge_blocks
+from vivace.backend.compact.plan import Job
+from vivace.backend.store.block import BlockSource, write_block
+from vivace.backend.store.decode import decode
+from vivace.backend.store.merge import merge
+from vivace.backend.store.tables import FIXED, Tables
+from vivace.backend.store.unit import UnitInfo, UnitKind, unit_info
+
+
+def blocks(root: Path, parts: list[Tables]) -> list[Path]:
+    folders = [root / str(number) for number in range(len(parts))]
+    for tables, folder in zip(parts, folders, strict=True):
+        write_block(tables, folder)
+    return folders
+
+
+def merged(root: Path, parts: list[Tables], rows: int, limit: int = 512) -> tuple[UnitInfo, Tables]:
+    inputs = [Input(folder) for folder in blocks(root, parts)]
+    unit = merge_blocks(inputs, root / "new", lambda: None, rows, limit)
+    return unit, BlockSource(root / "new").tables()
+
+
+@given(
+    st.lists(st.lists(REQUESTS, min_size=1, max_size=2), min_size=1, max_size=4),
+    st.integers(1, 9),
+    st.sampled_from([1, 3, 512]),
+)
+@settings(max_examples=40, deadline=None)
+def test_slices_hold_what_the_whole_does(requests: list[list[bytes]], rows: int, limit: int) -> None:
+    parts = [decode(some, limit) for some in requests]
+    whole = merge(parts, limit)
+    with tempfile.TemporaryDirectory() as folder:
+        unit, tables = merged(Path(folder), parts, rows, limit)
+        size = sum(path.stat().st_size for path in (Path(folder) / "new").iterdir())
+    assert stored_spans(tables) == stored_spans(whole)
+    assert tables.traces.equals(whole.traces)
+    assert unit == unit_info("new", UnitKind.BLOCK, whole, size)
+    for table in ("spans", "events", "links"):
+        assert len(tables[table].schema.names) - len(FIXED[table].names) <= limit
+
+
+def test_row_groups_of_many_slices_are_read_like_any(tmp_path: Path) -> None:
+    parts = [decode([request(seed, traces=400, spans=20)]) for seed in range(6)]
+    whole = merge(parts)
+    _, tables = merged(tmp_path, parts, rows=5000)
+    for name, batch in whole.items():
+        assert tables[name].to_pylist() == batch.to_pylist(), name
+    source = BlockSource(tmp_path / "new")
+    for first, count in ((0, 10), (16380, 10), (32760, 100), (47990, 10)):
+        assert source.slice("spans", first, count).to_pylist() == whole.spans.slice(first, count).to_pylist()
+        filled = source.filled("spans", first, count)
+        assert filled.to_pylist() == whole.spans.slice(first, count).select(filled.schema.names).to_pylist()
+
+
+def test_a_trace_of_five_blocks_is_one_in_the_compacted_block(tmp_path: Path) -> None:
+    parts = [decode([request(1, traces=2, spans=3)]) for _ in range(5)]
+    for number, part in enumerate(parts):
+        parts[number] = late(part, number)
+    unit, tables = merged(tmp_path, parts, rows=1)
+    assert unit.traces == tables.traces.num_rows == 2
+    assert tables.traces.column("count").to_pylist() == [15, 15]
+    assert unit.spans == 30
+
+
+def late(tables: Tables, number: int) -> Tables:
+    """The same traces, with other spans."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    place = tables.spans.schema.get_field_index("span_id")
+    ids = pc.add(tables.spans.column(place), pa.scalar(number, pa.uint64()))
+    spans = tables.spans.set_column(place, tables.spans.schema.field(place), ids)
+    return Tables(**{**dict(tables.items()), "spans": spans})
+
+
+def job(root: Path, parts: list[Tables]) -> Job:
+    infos = [
+        unit_info(folder.name, UnitKind.BLOCK, part, 0) for folder, part in zip(blocks(root, parts), parts, strict=True)
+    ]
+    return Job(tuple(infos))
+
+
+@pytest.mark.parametrize("table", ["spans", "traces", "events", "resources", "overflow"])
+def test_a_damaged_block_is_named(tmp_path: Path, table: str) -> None:
+    work = job(tmp_path, [decode([request(seed)]) for seed in range(3)])
+    path = tmp_path / "1" / f"{table}.parquet"
+    contents = bytearray(path.read_bytes())
+    contents[4 : len(contents) // 2] = bytes(len(contents) // 2 - 4)
+    path.write_bytes(contents)
+    with pytest.raises(Unmergeable) as refusal:
+        compact(work, lambda block: tmp_path / block, tmp_path / "new")
+    assert refusal.value.blocks == {"1"}
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2"}
+
+
+def test_what_interrupts_a_merge_leaves_nothing(tmp_path: Path) -> None:
+    class Enough(Exception):
+        pass
+
+    def between() -> None:
+        raise Enough
+
+    work = job(tmp_path, [decode([request(seed)]) for seed in range(3)])
+    with pytest.raises(Enough):
+        compact(work, lambda block: tmp_path / block, tmp_path / "new", between)
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2"}
