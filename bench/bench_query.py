@@ -243,9 +243,8 @@ def fill(template: Template, spans: int, root: Path) -> DataFolder:
             body, items = next(requests)
             taken.append(body)
             held += items
-        manifest = manifest.published(
-            written(folder, taken, UnitKind.BLOCK if size > RATE else UnitKind.SEGMENT), LogPosition(1, 0)
-        )
+        unit = written(folder, taken, UnitKind.BLOCK if size > RATE else UnitKind.SEGMENT)
+        manifest = manifest.published([unit], LogPosition(1, 0))
     write_manifest(manifest, folder.manifest)
     say("stored", sum(unit.spans for unit in manifest.units), "spans", units=len(manifest.units))
     return folder

@@ -85,4 +85,4 @@ def store(folder: Path, *units: Sequence[ExportTraceServiceRequest], kind: UnitK
             size = write_segment(tables, data.segment(identity))
         else:
             size = write_block(tables, data.block(identity))
-        write_manifest(manifest.published(unit_info(identity, kind, tables, size), LogPosition(1, 0)), data.manifest)
+        write_manifest(manifest.published([unit_info(identity, kind, tables, size)], LogPosition(1, 0)), data.manifest)

@@ -5,58 +5,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.backend.store.data import AT_ONCE, NEVER, OFTEN, Data, until
 from tests.backend.store.rebuild import sent_spans
 from tests.backend.store.sample import request
-from tests.backend.store.test_store import spans_of
 
-from vivace.backend.store import indexer as indexer_module
+from vivace.backend.store import holdings, indexer_figures
 from vivace.backend.store.batch import AttributeLists, Batch
 from vivace.backend.store.flatten import flatten
-from vivace.backend.store.folder import DataFolder
-from vivace.backend.store.indexer import Indexer
-from vivace.backend.store.indexer_figures import IndexerFigures
-from vivace.backend.store.log import Entry, LogWriter, log_numbers, payload_of
+from vivace.backend.store.log import Entry, log_numbers, payload_of
 from vivace.backend.store.manifest import read_manifest
 from vivace.backend.store.plan import Sizes
-from vivace.backend.store.store import Store
 from vivace.backend.store.unit import UnitKind
 from vivace.backend.tenant.identity import SINGLE_TENANT
-
-NEVER = Sizes(block_spans=1 << 60, block_bytes=1 << 60, block_age_s=1e9, small_units=1 << 30)
-OFTEN = Sizes(block_spans=100, small_segment_spans=40, small_block_spans=200, small_units=3)
-
-
-class Data:
-    """A data folder with a log being written, and the reports of indexers over it."""
-
-    def __init__(self, root: Path) -> None:
-        self.folder = DataFolder(root)
-        self.folder.create()
-        self.writer = LogWriter(self.folder.log, file_bytes=1)
-        self.sent: list[bytes] = []
-        self.reports: list[str] = []
-        self.figures = IndexerFigures()
-
-    def arrive(self, requests: int = 1) -> None:
-        for _ in range(requests):
-            self.sent.append(request(len(self.sent)))
-            self.writer.append([Entry(SINGLE_TENANT, payload_of(flatten([self.sent[-1]])), 15, time.time_ns())])
-
-    def indexer(self, sizes: Sizes = NEVER) -> Indexer:
-        return Indexer(self.folder, self.figures, self.reports.append, sizes)
-
-    def visible(self) -> Counter[bytes]:
-        return spans_of(Store(self.folder.root).snapshot())
-
-    def kinds(self) -> Counter[UnitKind]:
-        return Counter(unit.kind for unit in read_manifest(self.folder.manifest).units)
 
 
 @pytest.fixture
@@ -64,13 +31,6 @@ def data(tmp_path: Path) -> Iterator[Data]:
     one = Data(tmp_path)
     yield one
     one.writer.close()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_what_arrives_becomes_visible_once(data: Data) -> None:
@@ -102,6 +62,65 @@ def test_units_stay_few_and_nothing_is_lost_or_doubled_on_the_way(data: Data) ->
         unit.id for unit in manifest.units if unit.kind is UnitKind.SEGMENT
     }
     assert data.reports == []
+
+
+def test_tenants_have_units_of_their_own_that_become_visible_together(data: Data) -> None:
+    indexer = data.indexer(OFTEN)
+    for round_ in range(12):
+        for tenant in ("a", "b", "c")[: 1 + round_ % 3]:
+            data.arrive(1, tenant)
+        indexer.step()
+        for tenant in ("a", "b", "c"):
+            assert data.visible(tenant) == sent_spans(data.sent_by[tenant])
+    assert data.visible("a", "c") == sent_spans(data.sent_by["a"] + data.sent_by["c"])
+    until(lambda: not indexer.step() and data.kinds()[UnitKind.BLOCK] >= 3)
+    indexer.close()
+    assert {unit.tenant for unit in data.units() if unit.kind is UnitKind.BLOCK} == {"a", "b", "c"}
+    for tenant in ("a", "b", "c"):
+        assert data.visible(tenant) == sent_spans(data.sent_by[tenant])
+    assert data.figures.registry.get_sample_value("tempodb_blocklist_length", {"tenant": "a"})
+
+
+def test_a_few_tenants_have_figures_of_their_own(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer_figures, "MOST_TENANTS", 1)
+    data.blocks(2, "a")
+    data.blocks(1, "b")
+    data.blocks(1, "c")
+    data.indexer().close()
+    value = data.figures.registry.get_sample_value
+    assert value("tempodb_blocklist_length", {"tenant": "a"}) == 2
+    assert value("tempodb_blocklist_length", {"tenant": "other tenants"}) == 2
+    assert value("tempodb_blocklist_length", {"tenant": "b"}) is None
+
+
+def test_old_data_make_blocks_of_their_own(data: Data) -> None:
+    message = ExportTraceServiceRequest.FromString(request(77))
+    for span in message.resource_spans[0].scope_spans[0].spans:
+        span.start_time_unix_nano -= 86_400 * 10**9
+        span.end_time_unix_nano -= 86_400 * 10**9
+    indexer = data.indexer(AT_ONCE)
+    data.arrive(2)
+    data.take(message.SerializeToString())
+    until(lambda: not indexer.step() and data.kinds() == {UnitKind.BLOCK: 2})
+    indexer.close()
+    old, new = sorted(data.units(), key=lambda unit: unit.end_ns)
+    assert old.end_ns - old.start_ns < 10**9
+    assert new.start_ns - old.end_ns > 86_000 * 10**9
+    assert data.visible() == sent_spans(data.sent)
+
+
+def test_segments_that_cannot_be_read_any_more_are_made_again_from_the_log(data: Data) -> None:
+    indexer = data.indexer(Sizes(block_spans=40, small_units=1 << 30))
+    data.arrive(2)
+    indexer.step()
+    (segment,) = data.units()
+    data.folder.segment(segment.id).write_bytes(b"damaged")
+    data.arrive(1)
+    until(lambda: not indexer.step() and data.kinds()[UnitKind.BLOCK] == 1)
+    indexer.close()
+    assert data.visible() == sent_spans(data.sent)
+    (report,) = data.reports
+    assert "made again from the log" in report
 
 
 def test_another_indexer_goes_on_where_one_ended_without_notice(data: Data) -> None:
@@ -160,7 +179,7 @@ def test_a_damaged_block_is_set_aside_and_reported(data: Data) -> None:
     data.indexer().close()
     assert data.visible() == sent_spans(data.sent[kept:])
     (report,) = data.reports
-    assert f"{block.spans} spans are lost" in report
+    assert f"{block.spans} spans of {SINGLE_TENANT} are lost" in report
     assert (data.folder.damaged / block.id / "traces.parquet").exists()
 
 
@@ -193,8 +212,8 @@ def test_a_record_that_cannot_be_decoded_does_not_hold_up_the_others(data: Data)
 
 
 def test_replaced_blocks_stay_for_a_while(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexer_module, "LINGER_SECONDS", 0.5)
-    indexer = data.indexer(Sizes(block_age_s=0, small_units=3))
+    monkeypatch.setattr(holdings, "LINGER_SECONDS", 0.5)
+    indexer = data.indexer(AT_ONCE)
     most = 0
 
     def few() -> bool:
@@ -213,7 +232,7 @@ def test_replaced_blocks_stay_for_a_while(data: Data, monkeypatch: pytest.Monkey
 
 
 def test_blocks_that_cannot_be_merged_stay_apart(data: Data) -> None:
-    indexer = data.indexer(Sizes(block_age_s=0, small_units=3))
+    indexer = data.indexer(AT_ONCE)
     for number in range(4):
         data.arrive()
         until(lambda: not indexer.step() and data.kinds()[UnitKind.SEGMENT] == 0)

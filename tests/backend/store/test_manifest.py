@@ -15,7 +15,7 @@ def info(identity: str, kind: UnitKind = UnitKind.SEGMENT) -> UnitInfo:
 
 def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
-    manifest = Manifest().published(info("a"), LogPosition(1, 50)).published(info("b"), LogPosition(2, 8))
+    manifest = Manifest().published([info("a")], LogPosition(1, 50)).published([info("b")], LogPosition(2, 8))
     write_manifest(manifest, path)
     assert read_manifest(path) == manifest
     assert read_manifest(tmp_path / "none.json") == Manifest()

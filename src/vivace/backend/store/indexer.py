@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import monotonic, time_ns
 from typing import Final
 
 from vivace.backend.store.batch import concatenate
 from vivace.backend.store.decode import ATTRIBUTE_COLUMNS, arrange
-from vivace.backend.store.folder import DataFolder, sync
+from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.holdings import Holdings
 from vivace.backend.store.indexer_figures import IndexerFigures
-from vivace.backend.store.log import LogReader, Record, log_file, log_numbers
-from vivace.backend.store.manifest import Manifest, write_manifest
+from vivace.backend.store.log import LogReader, Record
+from vivace.backend.store.means import Means
 from vivace.backend.store.merge import merge
-from vivace.backend.store.merger import Merged, Merger, Unmergeable, remove_unit, write_unit
+from vivace.backend.store.merger import Merged, Merger, Unmerged, UnreadableInput, write_unit
 from vivace.backend.store.plan import DEFAULT_SIZES, Sizes, next_merge
 from vivace.backend.store.recovery import recover
+from vivace.backend.store.storage.interface import Storage
+from vivace.backend.store.storage.local import LocalStorage
 from vivace.backend.store.tables import Tables
+from vivace.backend.store.takeover import Takeover
 from vivace.backend.store.unit import UnitInfo, UnitKind
 
 STEP_BYTES: Final = 32 << 20
-"""So much of the log goes into one segment at most."""
+"""So much of the log goes into segments at once at most."""
 HELD_BYTES: Final = 1 << 30
-"""With so much in segments no more is read before a block is cut of them: a column's strings must stay below 2 GiB."""
-LINGER_SECONDS: Final = 60.0
-"""A block that was replaced stays for queries that have begun to read it."""
+"""With so much in segments no more is read before blocks are cut of them: a column's strings must stay below 2 GiB."""
 CLOSE_SECONDS: Final = 10.0
 """So long an end may be put off to publish what has arrived; the log keeps the rest."""
+LONGEST_PAUSE: Final = 30.0
+"""A merge that came to nothing is tried again after a second, then after twice as long each time, but this at most."""
 
 
 class Indexer:
@@ -39,27 +44,36 @@ class Indexer:
         figures: IndexerFigures,
         report: Callable[[str], None],
         sizes: Sizes = DEFAULT_SIZES,
+        *,
         attribute_columns: int = ATTRIBUTE_COLUMNS,
+        storage: Storage | None = None,
     ) -> None:
-        """Recovers from however the last one ended. TargetError when the manifest cannot be understood."""
+        """Recovers from however the last one ended.
+
+        TargetError when the manifest cannot be understood or the storage not be used, ConfigurationError when it is not
+        the storage of this folder.
+        """
         self._folder = folder
         self._figures = figures
         self._report = report
         self._sizes = sizes
         self._attribute_columns = attribute_columns
-        self._manifest, reports = recover(folder)
+        storage = storage or LocalStorage(folder)
+        manifest, reports = recover(folder, storage)
         for line in reports:
             report(line)
-        self._reader = LogReader(folder.log, self._manifest.log)
-        self._reported = 0
-        self._oldest = monotonic()
-        self._merger = Merger(folder, attribute_columns)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="units")
+        means = Means(folder, storage, self._worker, figures, report)
+        self._holdings = Holdings(means, manifest)
+        self._takeover = Takeover(means, self._holdings)
+        self._merger = Merger(means, attribute_columns)
+        self._read_from_manifest()
+        self._pause = 0.0
+        self._merge_due = 0.0
         self._apart: set[str] = set()
-        self._lingering: list[tuple[float, UnitInfo]] = []
-        self._figures.units(self._manifest)
 
     def step(self) -> bool:
-        """Publishes what has arrived, and sees to merges; False when nothing had arrived.
+        """Publishes what has arrived, and sees to merges and proposals; False when nothing had arrived.
 
         Raises OSError when the disk is full, for instance; then nothing has changed, and the next step tries again.
         """
@@ -69,11 +83,13 @@ class Indexer:
             if records:
                 self._publish(records)
         except OSError:
-            self._reader = LogReader(self._folder.log, self._manifest.log)
-            self._reported = 0
+            self._read_from_manifest()
             raise
         self._figures.ahead.set(self._reader.ahead())
-        self._see_to_merges()
+        self._take_merged()
+        self._start_merge()
+        self._takeover.step()
+        self._holdings.tidy()
         return bool(records)
 
     def close(self) -> None:
@@ -84,21 +100,27 @@ class Indexer:
                 pass
             self._take_merged(wait=True)
         finally:
-            self._merger.close()
+            self._worker.shutdown(cancel_futures=True)
 
-    def _segments(self) -> list[UnitInfo]:
-        return [unit for unit in self._manifest.units if unit.kind is UnitKind.SEGMENT]
+    def _read_from_manifest(self) -> None:
+        self._reader = LogReader(self._folder.log, self._holdings.manifest.log)
+        self._reported = 0
 
     def _segment_bytes(self) -> int:
-        return sum(unit.bytes for unit in self._segments())
+        return sum(unit.bytes for unit in self._holdings.segments())
 
     def _publish(self, records: Sequence[Record]) -> None:
-        tables = self._arranged(records)
-        if tables is not None:
-            unit = write_unit(self._folder, UnitKind.SEGMENT, tables)
-            if not self._segments():
-                self._oldest = monotonic()
-            self._install(self._manifest.published(unit, self._reader.position), unit)
+        """A segment for each tenant that has records, all at once."""
+        made: list[UnitInfo] = []
+        try:
+            for tenant, own in _by_tenant(records).items():
+                tables = self._arranged(own)
+                if tables is not None:
+                    made.append(write_unit(self._folder, UnitKind.SEGMENT, tables, tenant))
+            self._holdings.publish(made, self._reader.position)
+        except OSError:
+            self._holdings.discard(made)
+            raise
         self._figures.published(records, time_ns())
 
     def _arranged(self, records: Sequence[Record]) -> Tables | None:
@@ -115,59 +137,66 @@ class Indexer:
         parts = [tables for record in records if (tables := self._arranged([record])) is not None]
         return merge(parts, self._attribute_columns) if parts else None
 
-    def _install(self, manifest: Manifest, new: UnitInfo) -> None:
-        try:
-            write_manifest(manifest, self._folder.manifest)
-        except OSError:
-            remove_unit(self._folder, new)
-            raise
-        self._manifest = manifest
-        self._figures.units(manifest)
-
-    def _see_to_merges(self) -> None:
-        self._take_merged()
-        if self._merger.idle:
-            considered = replace(
-                self._manifest, units=tuple(unit for unit in self._manifest.units if unit.id not in self._apart)
-            )
-            age = monotonic() - self._oldest if self._segments() else 0.0
-            if job := next_merge(considered, age, self._sizes):
-                self._merger.start(job)
-        while self._lingering and self._lingering[0][0] <= monotonic():
-            remove_unit(self._folder, self._lingering.pop(0)[1])
+    def _start_merge(self) -> None:
+        if not self._merger.idle or monotonic() < self._merge_due:
+            return
+        manifest = self._holdings.manifest
+        units = tuple(unit for unit in manifest.units if unit.id not in self._apart)
+        if job := next_merge(replace(manifest, units=units), self._holdings.oldest_s(), self._sizes):
+            self._merger.start(job)
 
     def _take_merged(self, wait: bool = False) -> None:
         try:
             merged = self._merger.take(wait)
-        except Unmergeable as error:
-            if any(unit.kind is UnitKind.SEGMENT for unit in error.job.units):
-                raise  # segments are kept small enough; that they are not is a defect
-            self._report(str(error))
-            self._apart |= {unit.id for unit in error.job.units}
-            return
-        if merged is not None:
-            self._replace(merged)
+        except UnreadableInput as failure:
+            self._give_up(failure)
+        except Unmerged as failure:
+            self._try_later(failure)
+        else:
+            if merged is not None:
+                self._pause = 0.0
+                self._show(merged)
 
-    def _replace(self, merged: Merged) -> None:
-        """Puts the new unit in the place of the old ones; then those, and what the log need no longer keep, can go."""
+    def _show(self, merged: Merged) -> None:
         job = merged.job
-        manifest = self._manifest.replaced({unit.id for unit in job.units}, (merged.unit,))
-        self._install(manifest if job.log is None else replace(manifest, blocks=job.log), merged.unit)
+        if not self._holdings.names({unit.id for unit in job.units}):  # a proposal was faster
+            self._holdings.discard(merged.units)
+            return
+        try:
+            self._holdings.replace(job.units, merged.units, job.log)
+        except OSError:
+            self._holdings.discard(merged.units)
+            raise
         self._figures.merged(job)
-        for unit in job.units:
-            if unit.kind is UnitKind.SEGMENT:
-                remove_unit(self._folder, unit)  # whoever reads it has it mapped
-            else:
-                self._lingering.append((monotonic() + LINGER_SECONDS, unit))
-        if job.log is not None:
-            self._oldest = monotonic()
-            sync(self._folder.root)
-            for number in log_numbers(self._folder.log):
-                if number < job.log.file:
-                    log_file(self._folder.log, number).unlink()
+
+    def _try_later(self, failure: Unmerged) -> None:
+        self._holdings.discard(failure.left)
+        if not self._pause:
+            self._report(f"no blocks can be made: {failure}; the log keeps everything, it is tried again")
+        self._pause = min(LONGEST_PAUSE, 2 * self._pause or 1.0)
+        self._merge_due = monotonic() + self._pause
+
+    def _give_up(self, failure: UnreadableInput) -> None:
+        """Segments are made again from the log; blocks that cannot be read are left as they are."""
+        self._holdings.discard(failure.left)
+        if failure.job.kind is UnitKind.SEGMENT or failure.job.log:
+            self._report(f"segments cannot be read: {failure}; they are made again from the log")
+            self._holdings.begin_again()
+            self._read_from_manifest()
+        else:
+            units = failure.job.units
+            self._report(f"{len(units)} units of {sum(unit.spans for unit in units)} spans stay apart: {failure}")
+            self._apart |= {unit.id for unit in units}
 
     def _report_damages(self) -> None:
         for damage in self._reader.damages[self._reported :]:
             self._report(f"{damage}; spans that were acknowledged may be lost")
             self._figures.damaged.inc(damage.bytes)
         self._reported = len(self._reader.damages)
+
+
+def _by_tenant(records: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.tenant, []).append(record)
+    return found

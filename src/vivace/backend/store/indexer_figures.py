@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter as Count
 from collections.abc import Sequence
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from vivace.backend.store.figures import TENANT
 from vivace.backend.store.log import Record
 from vivace.backend.store.manifest import Manifest
 from vivace.backend.store.plan import Merge
-from vivace.backend.store.unit import UnitKind
+from vivace.backend.store.unit import UnitInfo, UnitKind
 
 SECONDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60)
+MOST_TENANTS: Final = 100
+"""So many tenants have figures of their own, those that came first; the others have them together."""
+OTHER_TENANTS: Final = "other tenants"
+"""No tenant can have this name."""
 
 
 class IndexerFigures:
@@ -32,6 +37,12 @@ class IndexerFigures:
             registry=self.registry,
         )
         self.ahead = Gauge("vivace_wal_ahead_bytes", "Bytes of the log that are not indexed", registry=self.registry)
+        self._tenants: set[str] = set()
+        self._proposals = Counter(
+            "vivace_proposals", "Changes of blocks asked for", ["reason", "outcome"], registry=self.registry
+        )
+        self._damaged_blocks = Counter("vivace_blocks_damaged", "Blocks that cannot be read", registry=self.registry)
+        self._lost = Counter("vivace_spans_lost", "Spans of blocks that cannot be read", registry=self.registry)
         self._merges = Counter("vivace_merges", "Units made of others", ["kind", "reason"], registry=self.registry)
         self.damaged = Counter("vivace_wal_damaged_bytes", "Bytes of the log without a record", registry=self.registry)
         self.undecodable = Counter("vivace_spans_undecodable", "Spans that were left out", registry=self.registry)
@@ -43,14 +54,32 @@ class IndexerFigures:
             self._units.labels(kind).set(len(units))
             self._unit_spans.labels(kind).set(sum(unit.spans for unit in units))
             self._unit_bytes.labels(kind).set(sum(unit.bytes for unit in units))
-            if kind is UnitKind.BLOCK:
-                self._blocks.labels(TENANT).set(len(units))
+        self._set_blocks(Count(unit.tenant for unit in manifest.units if unit.kind is UnitKind.BLOCK))
+
+    def _set_blocks(self, blocks: Count[str]) -> None:
+        """Tenants that have no blocks any more stay, with none."""
+        for tenant in blocks:
+            if len(self._tenants) < MOST_TENANTS:
+                self._tenants.add(tenant)
+        own = {tenant: blocks[tenant] for tenant in self._tenants}
+        others = blocks.total() - sum(own.values())
+        for tenant, count in own.items() if not others else (*own.items(), (OTHER_TENANTS, others)):
+            self._blocks.labels(tenant).set(count)
 
     def published(self, records: Sequence[Record], now_ns: int) -> None:
         """Records became visible."""
         for record in records:
             self._spans.inc(record.batch.spans)
             self._visible.observe((now_ns - record.received_ns) / 1e9)
+
+    def proposed(self, reason: str, outcome: str) -> None:
+        """A proposal was taken or refused."""
+        self._proposals.labels(reason, outcome).inc()
+
+    def damaged_block(self, unit: UnitInfo, lost: bool) -> None:
+        """A block was found damaged."""
+        self._damaged_blocks.inc()
+        self._lost.inc(unit.spans if lost else 0)
 
     def merged(self, job: Merge) -> None:
         """Units became one."""

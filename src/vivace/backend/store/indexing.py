@@ -13,20 +13,31 @@ from vivace.backend.store.figures import FiguresFile
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.indexer import Indexer
 from vivace.backend.store.indexer_figures import IndexerFigures
+from vivace.backend.store.storage.opening import open_storage
+from vivace.backend.store.storage.settings import StorageSettings
 
 PROCESS: Final = "indexer"
 PERIOD_SECONDS: Final = 0.15
 """How often new spans become visible."""
 
 
-def run(data_dir: Path, announce: Callable[[], None], report: Callable[[str], None]) -> None:
-    """Follows the log until SIGTERM; then publishes all that has arrived. What went wrong is reported in lines."""
+def run(
+    data_dir: Path,
+    announce: Callable[[], None],
+    report: Callable[[str], None],
+    storage: StorageSettings | None = None,
+) -> None:
+    """Follows the log until SIGTERM; then publishes all that has arrived. What went wrong is reported in lines.
+
+    Blocks are put in storage, if it is given, else they stay in the data folder. Errors as of Indexer.
+    """
     stopped = Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     folder = DataFolder(data_dir)
     figures = IndexerFigures()
     file = FiguresFile(figures.registry, folder.metrics, PROCESS)
-    indexer = Indexer(folder, figures, report)
+    blocks = open_storage(storage or StorageSettings(), folder)
+    indexer = Indexer(folder, figures, report, storage=blocks)
     file.start()
     announce()
     steady = _Steady(indexer, report)

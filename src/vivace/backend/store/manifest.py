@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -32,19 +33,20 @@ class Manifest:
     """Up to here the log is in blocks; segments hold what is between here and `log`, and nothing else."""
     units: tuple[UnitInfo, ...] = ()
 
-    def published(self, unit: UnitInfo, log: LogPosition) -> Manifest:
-        """With a new unit that reaches up to a log position."""
-        return replace(self, log=log, units=(*self.units, unit))
+    def published(self, units: Sequence[UnitInfo], log: LogPosition) -> Manifest:
+        """With new units that reach up to a log position."""
+        return replace(self, log=log, units=(*self.units, *units))
 
     def without_segments(self) -> Manifest:
         """With blocks alone; what segments held is to be indexed again."""
         return Manifest(self.blocks, self.blocks, tuple(unit for unit in self.units if unit.kind is UnitKind.BLOCK))
 
-    def replaced(self, old: set[str], new: tuple[UnitInfo, ...]) -> Manifest:
+    def replaced(self, old: Set[str], new: Sequence[UnitInfo]) -> Manifest:
         """With units in place of those they were made from, at the place of the first of them."""
-        first = next(place for place, unit in enumerate(self.units) if unit.id in old)
-        before = tuple(unit for unit in self.units[:first] if unit.id not in old)
-        after = tuple(unit for unit in self.units[first:] if unit.id not in old)
+        first = next((place for place, unit in enumerate(self.units) if unit.id in old), len(self.units))
+        before, after = (
+            tuple(unit for unit in units if unit.id not in old) for units in (self.units[:first], self.units[first:])
+        )
         return replace(self, units=(*before, *new, *after))
 
 

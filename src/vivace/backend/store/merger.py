@@ -1,48 +1,55 @@
-"""Makes one unit of several in a thread of its own, while the indexer goes on publishing."""
+"""Makes few units of many in a thread of its own, while the indexer goes on publishing."""
 
 from __future__ import annotations
 
-import shutil
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from vivace.backend.store.block import BlockSource, write_block
 from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.means import Means
 from vivace.backend.store.merge import merge
-from vivace.backend.store.plan import Merge
+from vivace.backend.store.plan import Merge, by_tenant
 from vivace.backend.store.segment import read_segment, write_segment
 from vivace.backend.store.tables import Tables
 from vivace.backend.store.unit import UnitInfo, UnitKind, unit_info
+from vivace.backend.store.window import by_window
+from vivace.errors import VivaceError
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge made; nobody knows of the unit yet."""
+    """What a merge made; nobody knows of the units yet."""
 
     job: Merge
-    unit: UnitInfo
+    units: tuple[UnitInfo, ...]
 
 
-class Unmergeable(Exception):
-    """Units that cannot be read, or that together are more than a unit can hold."""
+class Unmerged(Exception):
+    """A merge that came to nothing; `left` are units that it had made by then."""
 
-    def __init__(self, job: Merge, reason: str) -> None:
-        super().__init__(
-            f"{len(job.units)} units of {sum(unit.spans for unit in job.units)} spans stay apart: {reason}"
-        )
+    def __init__(self, job: Merge, reason: BaseException, left: Sequence[UnitInfo] = ()) -> None:
+        super().__init__(str(reason))
         self.job = job
+        self.left = left
+
+
+class UnreadableInput(Unmerged):
+    """What was to be merged cannot be read."""
 
 
 class Merger:
     """Runs one merge at a time; reads units that nobody else removes."""
 
-    def __init__(self, folder: DataFolder, attribute_columns: int) -> None:
-        self._folder = folder
+    def __init__(self, means: Means, attribute_columns: int) -> None:
+        self._folder = means.folder
+        self._storage = means.storage
+        self._worker = means.worker
         self._attribute_columns = attribute_columns
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="merge")
         self._running: Future[Merged] | None = None
 
     @property
@@ -55,44 +62,47 @@ class Merger:
         self._running = self._worker.submit(self._merge, job)
 
     def take(self, wait: bool = False) -> Merged | None:
-        """The result of the merge that has ended, or None. OSError or Unmergeable when it failed; it left nothing."""
+        """The result of the merge that has ended, or None. Unmerged when it came to nothing."""
         if self._running is None or not (wait or self._running.done()):
             return None
         running, self._running = self._running, None
         return running.result()
 
-    def close(self) -> None:
-        """Waits for the thread."""
-        self._worker.shutdown()
-
     def _merge(self, job: Merge) -> Merged:
+        made: list[UnitInfo] = []
         try:
-            tables = merge([read_unit(self._folder, unit) for unit in job.units], self._attribute_columns)
+            for units in by_tenant(job.units).values():
+                made.extend(self._of_tenant(job, units))
+            for unit in made:
+                if unit.kind is UnitKind.BLOCK:
+                    self._storage.put(unit)
+        except Unmerged as error:
+            error.left = made
+            raise
+        except (OSError, VivaceError) as error:
+            raise Unmerged(job, error, made) from error
+        return Merged(job, tuple(made))
+
+    def _of_tenant(self, job: Merge, units: Sequence[UnitInfo]) -> Iterator[UnitInfo]:
+        try:
+            parts = [self._read(unit) for unit in units]
         except (pa.ArrowException, OSError) as error:
-            raise Unmergeable(job, str(error)) from error
-        return Merged(job, write_unit(self._folder, job.kind, tables))
+            raise UnreadableInput(job, error) from error
+        tables = merge(parts, self._attribute_columns)
+        for part in by_window(tables) if job.log else [tables]:
+            yield write_unit(self._folder, job.kind, part, units[0].tenant)
+
+    def _read(self, unit: UnitInfo) -> Tables:
+        if unit.kind is UnitKind.SEGMENT:
+            return read_segment(self._folder.segment(unit.id))
+        return BlockSource(self._storage.fetch(unit)).tables()
 
 
-def read_unit(folder: DataFolder, unit: UnitInfo) -> Tables:
-    """All tables of a unit."""
-    if unit.kind is UnitKind.SEGMENT:
-        return read_segment(folder.segment(unit.id))
-    return BlockSource(folder.block(unit.id)).tables()
-
-
-def write_unit(folder: DataFolder, kind: UnitKind, tables: Tables) -> UnitInfo:
+def write_unit(folder: DataFolder, kind: UnitKind, tables: Tables, tenant: str, level: int = 0) -> UnitInfo:
     """Writes a new unit, which is garbage until the manifest names it."""
     identity = uuid.uuid4().hex
     if kind is UnitKind.SEGMENT:
         size = write_segment(tables, folder.segment(identity))
     else:
         size = write_block(tables, folder.block(identity))
-    return unit_info(identity, kind, tables, size)
-
-
-def remove_unit(folder: DataFolder, unit: UnitInfo) -> None:
-    """Removes a unit that the manifest does not name."""
-    if unit.kind is UnitKind.SEGMENT:
-        folder.segment(unit.id).unlink()
-    else:
-        shutil.rmtree(folder.block(unit.id))
+    return unit_info(identity, kind, tables, size, tenant=tenant, level=level)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,26 +31,40 @@ DEFAULT_SIZES: Final = Sizes()
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Units to be made one of a kind, for a reason in one word; log is set when that leaves no segment before it."""
+    """Units to be made few of a kind, each tenant's by themselves, for a reason in one word."""
 
     units: tuple[UnitInfo, ...]
     kind: UnitKind
     reason: str
     log: LogPosition | None = None
+    """Set when no segment before it is left then."""
 
 
 def next_merge(manifest: Manifest, oldest_s: float, sizes: Sizes = DEFAULT_SIZES) -> Merge | None:
-    """What to merge next, if anything; `oldest_s` is the age of the oldest segment, 0 without one."""
+    """What to merge next, if anything; `oldest_s` is the age of the oldest segment, 0 without one.
+
+    The segments of all tenants become blocks together, so that the log before them can go.
+    """
     segments = tuple(unit for unit in manifest.units if unit.kind is UnitKind.SEGMENT)
     if segments and (reason := _cut_reason(segments, oldest_s, sizes)):
         return Merge(segments, UnitKind.BLOCK, reason, manifest.log)
-    small = [unit for unit in segments if unit.spans < sizes.small_segment_spans]
-    if len(small) >= sizes.small_units:
-        return Merge(tuple(small), UnitKind.SEGMENT, "small")
-    blocks = [unit for unit in manifest.units if unit.kind is UnitKind.BLOCK and unit.spans < sizes.small_block_spans]
-    if len(blocks) >= sizes.small_units:
-        return Merge(_together(blocks, sizes), UnitKind.BLOCK, "small")
+    small = by_tenant(unit for unit in segments if unit.spans < sizes.small_segment_spans)
+    many = [unit for units in small.values() if len(units) >= sizes.small_units for unit in units]
+    if many:
+        return Merge(tuple(many), UnitKind.SEGMENT, "small")
+    blocks = (unit for unit in manifest.units if unit.kind is UnitKind.BLOCK and unit.spans < sizes.small_block_spans)
+    for units in by_tenant(blocks).values():
+        if len(units) >= sizes.small_units:
+            return Merge(_together(units, sizes), UnitKind.BLOCK, "small")
     return None
+
+
+def by_tenant(units: Iterable[UnitInfo]) -> Mapping[str, Sequence[UnitInfo]]:
+    """Each tenant's units, in their order."""
+    found: dict[str, list[UnitInfo]] = {}
+    for unit in units:
+        found.setdefault(unit.tenant, []).append(unit)
+    return found
 
 
 def _cut_reason(segments: Sequence[UnitInfo], oldest_s: float, sizes: Sizes) -> str | None:

@@ -2,43 +2,73 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.examination import remove_path, set_aside
+from vivace.backend.store.folder import DataFolder, sync
 from vivace.backend.store.manifest import Manifest, read_manifest, write_manifest
+from vivace.backend.store.proposal import read_proposals
 from vivace.backend.store.segment import read_segment
+from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.unit import UnitInfo, UnitKind
 
 
-def recover(folder: DataFolder) -> tuple[Manifest, list[str]]:
-    """The manifest to go on with, in place, and what there is to report.
+def recover(folder: DataFolder, storage: Storage) -> tuple[Manifest, list[str]]:
+    """The manifest to go on with, in place, and what there is to report. Errors as of Storage.claim.
 
     A damaged segment costs nothing: the log still has what is in it, so all segments are made again. What a damaged
-    block held is lost; it is kept in a folder of its own.
+    block held is lost; what is left of it is kept in a folder of its own. Without a manifest the blocks in storage make
+    a new one. What waits to be taken from proposals stays.
     """
+    storage.claim()
     reports: list[str] = []
+    if not folder.manifest.exists():
+        _restore(folder, storage, reports)
     before = read_manifest(folder.manifest)
-    manifest = before
-    for unit in [unit for unit in manifest.units if unit.kind is UnitKind.BLOCK and _block_is_damaged(folder, unit)]:
-        reports.append(
-            f"{folder.block(unit.id)}: damaged; {unit.spans} spans are lost, what is left of it is in"
-            f" {_set_aside(folder, folder.block(unit.id))}"
-        )
-        manifest = manifest.replaced({unit.id}, ())
-    segments = [unit for unit in manifest.units if unit.kind is UnitKind.SEGMENT]
-    for unit in [unit for unit in segments if _segment_is_damaged(folder, unit)]:
-        reports.append(
-            f"{folder.segment(unit.id)}: damaged; it is made again from the log, and what is left of it is in"
-            f" {_set_aside(folder, folder.segment(unit.id))}"
-        )
-        manifest = manifest.without_segments()
+    manifest = _without_damaged_blocks(folder, storage, before, reports)
+    manifest = _without_damaged_segments(folder, manifest, reports)
     if manifest != before:
         write_manifest(manifest, folder.manifest)
+        sync(folder.root)
     for path in list(_garbage(folder, manifest)):
-        _remove(path)
+        remove_path(path)
+    _tidy(folder, storage, manifest, reports)
     return manifest, reports
+
+
+def _restore(folder: DataFolder, storage: Storage, reports: list[str]) -> None:
+    units = storage.restored()
+    if units:
+        write_manifest(Manifest(units=units), folder.manifest)
+        reports.append(f"{folder.manifest}: was not there, and is made again of {len(units)} blocks found in storage")
+
+
+def _without_damaged_blocks(folder: DataFolder, storage: Storage, manifest: Manifest, reports: list[str]) -> Manifest:
+    blocks = {unit.id: unit for unit in manifest.units if unit.kind is UnitKind.BLOCK}
+    try:
+        faults = storage.check(blocks.values())
+    except OSError as error:
+        reports.append(f"nobody knows whether all blocks are there: {error}")
+        return manifest
+    for identity, fault in faults.items():
+        unit, kept = blocks[identity], set_aside(folder, folder.block(identity))
+        reports.append(
+            f"{folder.block(identity)}: {fault}; {unit.spans} spans of {unit.tenant} are lost,"
+            f" what is left of it is in {kept}"
+        )
+    return manifest.replaced(faults.keys(), ())
+
+
+def _without_damaged_segments(folder: DataFolder, manifest: Manifest, reports: list[str]) -> Manifest:
+    segments = [unit for unit in manifest.units if unit.kind is UnitKind.SEGMENT]
+    damaged = [unit for unit in segments if _segment_is_damaged(folder, unit)]
+    for unit in damaged:
+        path = folder.segment(unit.id)
+        reports.append(
+            f"{path}: damaged; it is made again from the log, and what is left of it is in {set_aside(folder, path)}"
+        )
+    return manifest.without_segments() if damaged else manifest
 
 
 def _segment_is_damaged(folder: DataFolder, unit: UnitInfo) -> bool:
@@ -53,33 +83,21 @@ def _segment_is_damaged(folder: DataFolder, unit: UnitInfo) -> bool:
     return False
 
 
-def _block_is_damaged(folder: DataFolder, unit: UnitInfo) -> bool:
-    try:
-        return sum(path.stat().st_size for path in folder.block(unit.id).iterdir()) != unit.bytes
-    except OSError:
-        return True
-
-
-def _set_aside(folder: DataFolder, path: Path) -> Path:
-    folder.damaged.mkdir(exist_ok=True)
-    place = folder.damaged / path.name
-    if path.exists():
-        _remove(place)
-        path.rename(place)
-    return place
-
-
 def _garbage(folder: DataFolder, manifest: Manifest) -> Iterator[Path]:
-    """Units that the manifest does not name, and files that were not finished."""
-    known = {folder.segment(unit.id) for unit in manifest.units} | {folder.block(unit.id) for unit in manifest.units}
+    """Units that neither the manifest nor a proposal names, and files that were not finished."""
+    units = (*manifest.units, *(unit for proposal in read_proposals(folder) for unit in proposal.add))
+    known = {folder.segment(unit.id) for unit in units} | {folder.block(unit.id) for unit in units}
     for path in (*folder.segments.iterdir(), *folder.blocks.iterdir()):
         if path not in known:
             yield path
     yield from folder.root.glob("*.tmp")
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _tidy(folder: DataFolder, storage: Storage, manifest: Manifest, reports: list[str]) -> None:
+    """Removes from storage what nobody names, once there is a manifest to go by."""
+    if not folder.manifest.exists():
+        return
+    try:
+        storage.tidy([unit for unit in manifest.units if unit.kind is UnitKind.BLOCK])
+    except OSError as error:
+        reports.append(f"what is not needed could not be removed from storage: {error}")

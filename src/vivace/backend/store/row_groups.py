@@ -24,7 +24,7 @@ def row_groups(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
         group = batch.slice(first, rows)
         columns = group.columns
         for place in large:
-            columns[place] = _with_needed_values(columns[place])
+            columns[place] = with_needed_values(columns[place])
         yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
@@ -32,7 +32,8 @@ def _is_large(column: pa.Array) -> bool:
     return isinstance(column, pa.DictionaryArray) and len(column.dictionary) > SMALL
 
 
-def _with_needed_values(column: pa.DictionaryArray) -> pa.DictionaryArray:
+def with_needed_values(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The same values with a dictionary of those that occur."""
     valid = valid_rows(column)
     numbers = np.frombuffer(column.indices.buffers()[1], np.int32)[column.offset :][: len(column)]
     needed = np.zeros(len(column.dictionary), np.bool_)

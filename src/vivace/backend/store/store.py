@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-from vivace.backend.store.block import BlockSource
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import read_manifest
+from vivace.backend.store.proposal import DAMAGED, Proposal, propose
 from vivace.backend.store.segment import open_segment
-from vivace.backend.store.unit import CACHE_BYTES, ColumnCache, Unit, UnitInfo, UnitKind
+from vivace.backend.store.storage.opening import open_storage
+from vivace.backend.store.storage.settings import StorageSettings
+from vivace.backend.store.unit import CACHE_BYTES, ColumnCache, Unit, UnitInfo, UnitKind, UnreadableUnit
 
 Version = tuple[int, int, int]
 
@@ -17,22 +21,25 @@ Version = tuple[int, int, int]
 class Store:
     """Reads a data folder that an indexer may be writing. Safe for use by several threads."""
 
-    def __init__(self, data_dir: Path, cache_bytes: int = CACHE_BYTES) -> None:
-        """Decoded columns of blocks are kept in memory up to `cache_bytes`."""
+    def __init__(self, data_dir: Path, cache_bytes: int = CACHE_BYTES, storage: StorageSettings | None = None) -> None:
+        """Decoded columns of blocks are kept in memory up to `cache_bytes`; blocks are in storage, if it is given."""
         self._folder = DataFolder(data_dir)
+        self._storage = open_storage(storage or StorageSettings(), self._folder)
         self._cache = ColumnCache(cache_bytes)
         self._lock = Lock()
         self._version: Version | None = None
         self._units: dict[str, Unit] = {}
+        self._noticed: set[str] = set()
 
-    def snapshot(self) -> tuple[Unit, ...]:
-        """The units that are visible now; they stay readable as long as they are held."""
+    def snapshot(self, tenants: Collection[str] | None = None) -> tuple[Unit, ...]:
+        """The units of some tenants, or of all, that are visible now; they stay readable as long as they are held."""
         with self._lock:
             version = self._manifest_version()
             if version != self._version:
                 self._renew()
                 self._version = version
-            return tuple(self._units.values())
+            units = tuple(self._units.values())
+        return units if tenants is None else tuple(unit for unit in units if unit.info.tenant in tenants)
 
     def _manifest_version(self) -> Version | None:
         try:
@@ -59,4 +66,12 @@ class Store:
     def _open(self, info: UnitInfo) -> Unit:
         if info.kind is UnitKind.SEGMENT:
             return Unit(info, open_segment(self._folder.segment(info.id)))
-        return Unit(info, BlockSource(self._folder.block(info.id)), self._cache)
+        return Unit(info, self._storage.open(info), self._cache, self._notice)
+
+    def _notice(self, error: UnreadableUnit) -> None:
+        """Asks the indexer, once for each block, to look at what seems damaged."""
+        if not error.damaged or error.unit.id in self._noticed:
+            return
+        self._noticed.add(error.unit.id)
+        with suppress(OSError):  # who reads goes on; without room for this nothing would be set aside either
+            propose(self._folder, Proposal(frozenset({error.unit.id}), reason=DAMAGED))

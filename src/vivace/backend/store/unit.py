@@ -6,13 +6,14 @@ Where the tables lie (memory, a segment's mapped file, a block's Parquet files) 
 from __future__ import annotations
 
 import uuid
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from threading import Lock
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,10 @@ from vivace.backend.store.tables import AttributeColumn, Tables, attribute_colum
 from vivace.backend.tenant.identity import SINGLE_TENANT
 
 CACHE_BYTES: Final = 1 << 30
+READ_ERRORS: Final = (pa.ArrowException, OSError, ValueError, zlib.error)
+"""What comes of reading files that are damaged or gone."""
+
+T = TypeVar("T")
 
 
 class UnitKind(StrEnum):
@@ -44,6 +49,17 @@ class UnitInfo:
     tenant: str = SINGLE_TENANT
     level: int = 0
     """How often what is in it was compacted; what was cut from the log is of level 0."""
+
+
+class UnreadableUnit(OSError):
+    """A unit that is damaged, or gone; what does not need it can go on."""
+
+    def __init__(self, unit: UnitInfo, error: Exception) -> None:
+        reason = " ".join(str(error).split())
+        super().__init__(f"{unit.kind} {unit.id} of {unit.tenant}, with {unit.spans} spans, cannot be read: {reason}")
+        self.unit = unit
+        self.damaged = not (isinstance(error, OSError) and error.errno)
+        """False when it is not there, or when its storage cannot be reached or read."""
 
 
 class Source(Protocol):
@@ -100,13 +116,23 @@ class ColumnCache:
 class Unit:
     """An immutable set of tables; see `tables` for what they hold."""
 
-    def __init__(self, info: UnitInfo, source: Source, cache: ColumnCache | None = None) -> None:
-        """Columns are kept in the cache, if one is given; a source that has them in memory anyway needs none."""
+    def __init__(
+        self,
+        info: UnitInfo,
+        source: Source,
+        cache: ColumnCache | None = None,
+        notice: Callable[[UnreadableUnit], None] = lambda _: None,
+    ) -> None:
+        """Columns are kept in the cache, if one is given; a source that has them in memory anyway needs none.
+
+        Whatever reads raises UnreadableUnit when that is not possible; `notice` is told before.
+        """
         self.info = info
         self._source = source
         self._cache = cache
+        self._notice = notice
         self._attribute_columns = lru_cache(maxsize=None)(self._read_attribute_columns)
-        self._names = lru_cache(maxsize=None)(lambda table: frozenset(source.names(table)))
+        self._names = lru_cache(maxsize=None)(self._read_names)
 
     @classmethod
     def in_memory(cls, tables: Tables) -> Unit:
@@ -118,8 +144,10 @@ class Unit:
         if name not in self._names(table):
             return None
         if self._cache is None:
-            return self._source.column(table, name)
-        return self._cache.get((self.info.id, table, name), lambda: self._source.column(table, name))
+            return self._read(lambda: self._source.column(table, name))
+        return self._cache.get(
+            (self.info.id, table, name), lambda: self._read(lambda: self._source.column(table, name))
+        )
 
     def attribute_columns(self, table: str) -> tuple[AttributeColumn, ...]:
         """The attribute columns of a table, ordered by name."""
@@ -127,18 +155,29 @@ class Unit:
 
     def rows(self, table: str) -> int:
         """The number of rows of a table."""
-        return self._source.rows(table)
+        return self._read(lambda: self._source.rows(table))
 
     def slice(self, table: str, first: int, count: int) -> pa.RecordBatch:
         """All columns of the rows from `first`; of a block only what holds these rows is read and decoded."""
-        return self._source.slice(table, first, count)
+        return self._read(lambda: self._source.slice(table, first, count))
 
     def filled(self, table: str, first: int, count: int) -> pa.RecordBatch:
         """The rows from `first` without columns that are known to have no value in any of them."""
-        return self._source.filled(table, first, count)
+        return self._read(lambda: self._source.filled(table, first, count))
 
     def _read_attribute_columns(self, table: str) -> tuple[AttributeColumn, ...]:
-        return attribute_columns(table, self._source.names(table))
+        return attribute_columns(table, self._read(lambda: self._source.names(table)))
+
+    def _read_names(self, table: str) -> frozenset[str]:
+        return frozenset(self._read(lambda: self._source.names(table)))
+
+    def _read(self, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except READ_ERRORS as error:
+            unreadable = UnreadableUnit(self.info, error)
+            self._notice(unreadable)
+            raise unreadable from error
 
 
 class TablesSource:
@@ -170,7 +209,9 @@ class TablesSource:
         return self.slice(table, first, count)
 
 
-def unit_info(identity: str, kind: UnitKind, tables: Tables, size: int) -> UnitInfo:
+def unit_info(
+    identity: str, kind: UnitKind, tables: Tables, size: int, *, tenant: str = SINGLE_TENANT, level: int = 0
+) -> UnitInfo:
     """Describes tables that are, or will be, a unit of so many bytes."""
     start = tables.spans.column("start").to_numpy()
     end = start + tables.spans.column("duration").to_numpy()
@@ -183,4 +224,6 @@ def unit_info(identity: str, kind: UnitKind, tables: Tables, size: int) -> UnitI
         start_ns=0 if empty else int(start.min()),
         end_ns=0 if empty else int(np.maximum(start, end).max()),
         bytes=size,
+        tenant=tenant,
+        level=level,
     )

@@ -1,0 +1,140 @@
+"""Takes up what other processes propose: puts the blocks that they add in storage, shows them, and removes the others.
+
+At whatever point this is broken off, it is begun again from the proposal's file, which goes last.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from vivace.backend.store.examination import Finding, examine, set_aside
+from vivace.backend.store.folder import sync
+from vivace.backend.store.holdings import RETRY_SECONDS, Holdings
+from vivace.backend.store.means import Means
+from vivace.backend.store.proposal import DAMAGED, Proposal, proposal_files, read_proposal, withdraw
+from vivace.backend.store.storage.local import is_whole
+from vivace.backend.store.unit import UnitInfo, UnitKind
+from vivace.errors import VivaceError
+
+PERIOD_SECONDS: Final = 0.4
+"""How often is looked for proposals."""
+GONE: Final = "what it replaces is not there any more"
+"""The one objection that is no news: somebody else was first."""
+
+
+class Takeover:
+    """Takes one proposal after the other, the oldest first; the first to replace a unit is the one that does."""
+
+    def __init__(self, means: Means, holdings: Holdings) -> None:
+        self._folder = means.folder
+        self._storage = means.storage
+        self._worker = means.worker
+        self._figures = means.figures
+        self._report = means.report
+        self._holdings = holdings
+        self._running: tuple[Proposal, Future[list[Finding]]] | None = None
+        self._due = 0.0
+
+    def step(self) -> None:
+        """Goes on, without waiting. OSError when the manifest cannot be written; then it is tried again."""
+        if self._running is not None:
+            proposal, prepared = self._running
+            if prepared.done():
+                self._running = None
+                self._finish(proposal, prepared)
+        elif self._due <= monotonic():
+            self._due = monotonic() + PERIOD_SECONDS
+            self._begin()
+
+    def _begin(self) -> None:
+        for path in proposal_files(self._folder):
+            proposal = self._read(path)
+            if proposal is not None and self._stands(proposal):
+                self._running = proposal, self._worker.submit(self._prepare, proposal)
+                return
+
+    def _read(self, path: Path) -> Proposal | None:
+        try:
+            return read_proposal(path)
+        except ValueError as error:
+            self._report(f"{path}: {error}; it is in {set_aside(self._folder, path)}")
+            return None
+
+    def _stands(self, proposal: Proposal) -> bool:
+        """Whether it is still to be taken; else it is withdrawn."""
+        if proposal.add and self._holdings.names({unit.id for unit in proposal.add}):
+            withdraw(self._folder, proposal)
+            return False
+        if objection := self._objection(proposal):
+            self._holdings.discard([unit for unit in proposal.add if not self._holdings.names({unit.id})])
+            withdraw(self._folder, proposal)
+            self._figures.proposed(proposal.reason, "refused")
+            if objection is not GONE:
+                self._report(f"what the reason {proposal.reason!r} was given for is not done: {objection}")
+            return False
+        return True
+
+    def _objection(self, proposal: Proposal) -> str:
+        if not proposal.remove or not self._holdings.names(proposal.remove):
+            return GONE
+        removed = [unit for unit in self._holdings.manifest.units if unit.id in proposal.remove]
+        if {unit.kind for unit in (*removed, *proposal.add)} != {UnitKind.BLOCK}:
+            return "it is about more than blocks"
+        if not {unit.tenant for unit in proposal.add} <= {unit.tenant for unit in removed}:
+            return "it gives a tenant's spans to another"
+        for unit in proposal.add:
+            if not is_whole(self._place(proposal, unit), unit):
+                return f"block {unit.id}, which it adds, is not there whole"
+        return ""
+
+    def _place(self, proposal: Proposal, unit: UnitInfo) -> Path:
+        """Where an added block lies: beside the proposal, or at its place when it was moved before a crash."""
+        proposed = proposal.folder(self._folder, unit)
+        return proposed if proposed.exists() else self._folder.block(unit.id)
+
+    def _prepare(self, proposal: Proposal) -> list[Finding]:
+        """In the worker."""
+        if proposal.reason == DAMAGED:
+            suspects = [unit for unit in self._holdings.manifest.units if unit.id in proposal.remove]
+            return [examine(self._folder, self._storage, unit) for unit in suspects]
+        for unit in proposal.add:
+            self._storage.put(unit, self._place(proposal, unit), proposal.remove)
+        return []
+
+    def _finish(self, proposal: Proposal, prepared: Future[list[Finding]]) -> None:
+        try:
+            findings = prepared.result()
+        except (OSError, VivaceError) as error:
+            self._report(f"what the reason {proposal.reason!r} was given for is not done yet: {error}")
+            self._due = monotonic() + RETRY_SECONDS
+            return
+        if not self._stands(proposal):
+            return
+        if proposal.reason == DAMAGED:
+            self._found(findings)
+        else:
+            self._show(proposal)
+        withdraw(self._folder, proposal)
+        self._figures.proposed(proposal.reason, "taken")
+        self._due = 0.0
+
+    def _show(self, proposal: Proposal) -> None:
+        for unit in proposal.add:
+            place = self._place(proposal, unit)
+            if place != self._folder.block(unit.id):
+                place.rename(self._folder.block(unit.id))
+        sync(self._folder.blocks)
+        removed = [unit for unit in self._holdings.manifest.units if unit.id in proposal.remove]
+        self._holdings.replace(removed, proposal.add)
+
+    def _found(self, findings: list[Finding]) -> None:
+        lost = [finding.unit for finding in findings if finding.lost]
+        if lost:
+            self._holdings.replace(lost, ())
+        for finding in findings:
+            if finding.fault:
+                self._report(str(finding))
+                self._figures.damaged_block(finding.unit, finding.lost)

@@ -1,0 +1,205 @@
+"""What is proposed is done once, whole, and whatever happens on the way."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.backend.store.data import Data, until
+from tests.backend.store.rebuild import sent_spans
+
+from vivace.backend.store import holdings, takeover
+from vivace.backend.store.block import BlockSource, write_block
+from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.manifest import read_manifest, write_manifest
+from vivace.backend.store.merge import merge
+from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals
+from vivace.backend.store.store import Store
+from vivace.backend.store.unit import UnitInfo, UnitKind, UnreadableUnit, unit_info
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data]:
+    monkeypatch.setattr(takeover, "PERIOD_SECONDS", 0)
+    one = Data(tmp_path)
+    yield one
+    one.writer.close()
+
+
+def compacted(folder: DataFolder, units: Sequence[UnitInfo], identity: str = "compacted") -> Proposal:
+    """A proposal to make blocks one, with that block beside it."""
+    tables = merge([BlockSource(folder.block(unit.id)).tables() for unit in units])
+    size = write_block(tables, folder.proposals / identity)
+    made = unit_info(identity, UnitKind.BLOCK, tables, size, tenant=units[0].tenant, level=1)
+    return Proposal(frozenset(unit.id for unit in units), (made,), "compaction")
+
+
+def settled(data: Data) -> None:
+    """Until an indexer has nothing left to do about proposals."""
+    indexer = data.indexer()
+    until(lambda: not indexer.step() and not read_proposals(data.folder))
+    indexer.close()
+
+
+def counted(data: Data, reason: str, outcome: str) -> float | None:
+    return data.figures.registry.get_sample_value("vivace_proposals_total", {"reason": reason, "outcome": outcome})
+
+
+def test_blocks_are_replaced_in_their_place_and_removed_later(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holdings, "LINGER_SECONDS", 0.3)
+    first, second, third = data.blocks(3)
+    proposal = compacted(data.folder, (first, second))
+    indexer = data.indexer()
+    propose(data.folder, proposal)
+    until(lambda: not indexer.step() and len(data.units()) == 2)
+    assert data.units() == (*proposal.add, third)
+    assert data.visible() == sent_spans(data.sent)
+    assert data.folder.block(first.id).exists()
+    until(lambda: not indexer.step() and len(list(data.folder.blocks.iterdir())) == 2)
+    indexer.close()
+    assert list(data.folder.proposals.iterdir()) == []
+    assert data.visible() == sent_spans(data.sent)
+    assert counted(data, "compaction", "taken") == 1
+    assert data.reports == []
+
+
+def test_blocks_are_removed_for_good(data: Data) -> None:
+    first, second = data.blocks(2)
+    propose(data.folder, Proposal(frozenset({first.id}), reason="retention"))
+    settled(data)
+    assert data.units() == (second,)
+    assert data.visible() == sent_spans(data.sent[1:])
+
+
+def test_who_replaces_first_does(data: Data) -> None:
+    first, second, third = data.blocks(3)
+    propose(data.folder, compacted(data.folder, (first, second), "one"))
+    propose(data.folder, compacted(data.folder, (second, third), "other"))
+    settled(data)
+    assert {unit.id for unit in data.units()} == {"one", third.id}
+    data.indexer().close()
+    assert {path.name for path in data.folder.blocks.iterdir()} == {"one", third.id}
+    assert data.visible() == sent_spans(data.sent)
+    assert (counted(data, "compaction", "taken"), counted(data, "compaction", "refused")) == (1, 1)
+    assert data.reports == []
+
+
+def moved(folder: DataFolder, proposal: Proposal) -> None:
+    for unit in proposal.add:
+        proposal.folder(folder, unit).rename(folder.block(unit.id))
+
+
+def shown(folder: DataFolder, proposal: Proposal) -> None:
+    moved(folder, proposal)
+    write_manifest(read_manifest(folder.manifest).replaced(proposal.remove, proposal.add), folder.manifest)
+
+
+@pytest.mark.parametrize("broken_off", [lambda *_: None, moved, shown])
+def test_a_crash_on_the_way_loses_and_doubles_nothing(
+    data: Data, broken_off: Callable[[DataFolder, Proposal], None]
+) -> None:
+    blocks = data.blocks(3)
+    proposal = propose(data.folder, compacted(data.folder, blocks[:2]))
+    broken_off(data.folder, proposal)
+    settled(data)
+    assert data.units() == (*proposal.add, blocks[2])
+    assert data.visible() == sent_spans(data.sent)
+    data.indexer().close()
+    assert {path.name for path in data.folder.blocks.iterdir()} == {"compacted", blocks[2].id}
+    assert list(data.folder.proposals.iterdir()) == []
+    assert data.reports == []
+
+
+def test_a_removal_that_was_done_before_a_crash_is_not_missed(data: Data) -> None:
+    first, second = data.blocks(2)
+    proposal = propose(data.folder, Proposal(frozenset({first.id}), reason="retention"))
+    shown(data.folder, proposal)
+    settled(data)
+    assert data.units() == (second,)
+    assert data.reports == []
+
+
+def test_what_cannot_be_is_refused_and_reported(data: Data) -> None:
+    (mine,) = data.blocks(1, "a")
+    (yours,) = data.blocks(1, "b")
+    data.arrive(1, "a")
+    indexer = data.indexer()
+    indexer.step()
+    indexer.close()
+    (segment,) = (unit for unit in data.units() if unit.kind is UnitKind.SEGMENT)
+    before = data.units()
+    half, given = compacted(data.folder, [mine], "half"), compacted(data.folder, [mine], "given")
+    (data.folder.proposals / "half" / "spans.parquet").write_bytes(b"short")
+    propose(data.folder, half)
+    propose(data.folder, replace(given, remove=frozenset({yours.id})))
+    propose(data.folder, Proposal(frozenset({segment.id}), reason="retention"))
+    (data.folder.proposals / "0.json").write_text('{"remove": 1}')
+    settled(data)
+    assert data.units() == before
+    assert list(data.folder.proposals.iterdir()) == []
+    assert data.visible() == sent_spans(data.sent)
+    words = ("not there whole", "gives a tenant's spans to another", "more than blocks", "not a proposal")
+    assert sorted(word for word in words for report in data.reports if word in report) == sorted(words)
+
+
+def test_a_block_that_a_reader_finds_damaged_is_set_aside(data: Data) -> None:
+    first, second = data.blocks(2)
+    path = data.folder.block(first.id) / "spans.parquet"
+    contents = bytearray(path.read_bytes())
+    contents[60:90] = bytes(30)
+    path.write_bytes(contents)
+    store = Store(data.folder.root)
+    damaged, _ = store.snapshot()
+    with pytest.raises(UnreadableUnit, match=first.id):
+        damaged.slice("spans", 0, 1)
+    with pytest.raises(UnreadableUnit):
+        damaged.slice("spans", 0, 1)
+    (report,) = read_proposals(data.folder)
+    assert report.reason == DAMAGED
+    settled(data)
+    assert [unit.info for unit in store.snapshot()] == [second]
+    assert data.visible() == sent_spans(data.sent[1:])
+    assert (data.folder.damaged / first.id / "spans.parquet").read_bytes() == bytes(contents)
+    (line,) = data.reports
+    assert f"{first.spans} spans are lost" in line
+    assert data.figures.registry.get_sample_value("vivace_spans_lost_total") == first.spans
+
+
+def test_a_block_that_is_not_damaged_stays(data: Data) -> None:
+    blocks = data.blocks(2)
+    propose(data.folder, Proposal(frozenset(unit.id for unit in blocks), reason=DAMAGED))
+    settled(data)
+    assert data.units() == tuple(blocks)
+    assert data.visible() == sent_spans(data.sent)
+    assert data.reports == []
+
+
+def test_a_block_that_is_gone_is_no_damage_to_a_reader(data: Data) -> None:
+    data.blocks(1)
+    (unit,) = Store(data.folder.root).snapshot()
+    shutil.rmtree(data.folder.block(unit.info.id))
+    with pytest.raises(UnreadableUnit):
+        unit.column("spans", "name")
+    assert read_proposals(data.folder) == []
+
+
+def test_a_manifest_that_cannot_be_written_leaves_the_proposal(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = data.blocks(2)
+    proposal = compacted(data.folder, blocks)
+    one = data.indexer()
+    propose(data.folder, proposal)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(holdings, "write_manifest", full)
+        with pytest.raises(OSError, match="No space"):
+            until(lambda: one.step() and False)
+    assert data.units() == tuple(blocks)
+    until(lambda: not one.step() and data.units() == proposal.add)
+    one.close()
+    assert data.visible() == sent_spans(data.sent)
