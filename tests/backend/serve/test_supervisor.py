@@ -26,7 +26,7 @@ def test_a_backend_starts_serves_and_stops(tmp_path: Path) -> None:
     backend = Backend(settings(tmp_path / "data"))
     backend.start()
     try:
-        assert set(backend.processes()) == {"receiver", "indexer", "querier"}
+        assert set(backend.processes()) == {"receiver", "compactor", "indexer", "querier"}
         assert all(psutil.pid_exists(pid) for pid in backend.processes().values())
         assert read_addresses(tmp_path / "data" / "addresses.json") == backend.addresses
         with closing(urllib.request.urlopen(f"http://{backend.addresses.http}/ready", timeout=10)) as answer:

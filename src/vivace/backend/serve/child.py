@@ -67,6 +67,15 @@ def _indexer(settings: ServeSettings, announce: Announce) -> None:
     run(settings.data_dir, announce, _report)
 
 
+def _compactor(settings: ServeSettings, announce: Announce) -> None:
+    from vivace.backend.compact.plan import CompactionSettings  # noqa: PLC0415
+    from vivace.backend.compact.process import run  # noqa: PLC0415
+    from vivace.backend.tenant.overrides import Overrides  # noqa: PLC0415
+
+    compaction = CompactionSettings(window_s=settings.compaction_window_s)
+    run(settings.data_dir, Overrides(settings.limits, _report), announce, _report, compaction)
+
+
 def _querier(settings: ServeSettings, announce: Announce) -> None:
     from vivace.backend.query.server import run  # noqa: PLC0415
 
@@ -76,6 +85,7 @@ def _querier(settings: ServeSettings, announce: Announce) -> None:
 ROLES: Final[Mapping[str, Callable[[ServeSettings, Announce], None]]] = {
     "receiver": _receiver,
     "indexer": _indexer,
+    "compactor": _compactor,
     "querier": _querier,
 }
 

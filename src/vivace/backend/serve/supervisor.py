@@ -21,8 +21,8 @@ from vivace.backend.serve.settings import Addresses, ServeSettings, write_addres
 from vivace.backend.store.folder import DataFolder
 from vivace.errors import ExitCode, TargetError
 
-ROLES: Final = ("receiver", "indexer", "querier")
-"""In the order in which data flows, which is the order in which they are stopped."""
+ROLES: Final = ("receiver", "compactor", "indexer", "querier")
+"""In the order in which they are stopped: who writes before who takes up what was written."""
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 WATCH_SECONDS: Final = 0.1
