@@ -6,7 +6,7 @@ for events or links holds for a span when it holds for any of them; the terms of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Final
 
@@ -37,16 +37,25 @@ _FEW: Final = 0.25
 """The share of rows below which it pays to look at them alone."""
 
 
+Check = Callable[[], None]
+
+
+def still() -> None:
+    """Somebody waits for the answer."""
+
+
 class Evaluation:
     """Evaluates the expressions of one query; its conditions decide what arrays stand for."""
 
-    def __init__(self, conditions: Conditions) -> None:
-        self._conditions = conditions
+    def __init__(self, conditions: Conditions, check: Check = still) -> None:
+        """`check` is called now and then, and raises when nobody waits for the answer any more."""
+        self.conditions = conditions
+        self.check = check
 
     def matching(self, expression: FieldExpression, frame: Frame) -> Mask:
         """The spans of a frame that a filter with this expression selects."""
         mask = self.truth(expression, frame)
-        if self._conditions.every or not _negates(expression):
+        if self.conditions.every or not _negates(expression):
             return mask
         return mask & self._looked_at(frame)
 
@@ -177,7 +186,7 @@ class Evaluation:
         if frame.table != "spans":
             return ~_held(frame, "resources", side.name)
         own = ~_held(frame, "spans", side.name)
-        if all(condition.absence for condition in self._conditions.on(Scope.SPAN, side.name)):
+        if all(condition.absence for condition in self.conditions.on(Scope.SPAN, side.name)):
             return own | ~_held(frame, "resources", side.name)
         return own
 
@@ -189,7 +198,7 @@ class Evaluation:
         if isinstance(field, IntrinsicField) or not any(isinstance(part, Lists) for part in parts):
             return parts
         scope = Scope.SPAN if field.scope is Scope.NONE else field.scope
-        asked = self._conditions.on(scope, field.name)
+        asked = self.conditions.on(scope, field.name)
         return tuple(let_through(part, asked) if isinstance(part, Lists) else part for part in parts)
 
     def _first_child(self, field: Attribute | IntrinsicField, child: str, frame: Frame) -> tuple[Part, ...]:
@@ -210,10 +219,10 @@ class Evaluation:
     def _looked_at(self, frame: Frame) -> Mask:
         """The spans for which any of the query's conditions holds, or all when they are joint."""
         by_field: dict[Attribute | IntrinsicField, list[Mask]] = {}
-        for condition in self._conditions.asked:
+        for condition in self.conditions.asked:
             by_field.setdefault(condition.field, []).append(self._holds(condition, frame))
         masks = [np.logical_or.reduce(masks) for masks in by_field.values()]
-        if self._conditions.joint:
+        if self.conditions.joint:
             return np.asarray(np.logical_and.reduce(masks))
         if any("traces" in tables(field, frame.view) for field in by_field):
             return np.ones(len(frame), np.bool_)
@@ -222,7 +231,7 @@ class Evaluation:
     def together(self, frame: Frame) -> Mask:
         """The events or links of a frame for which all conditions about events or links hold."""
         mask = np.ones(len(frame), np.bool_)
-        for condition in self._conditions.asked:
+        for condition in self.conditions.asked:
             if tables(condition.field, frame.view) == {frame.table}:
                 mask &= self._compared(_asked(condition.field, condition), frame)
         return mask

@@ -5,49 +5,76 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 T = TypeVar("T")
+Key = tuple[int, Hashable]
+
+_PASSING: Final = 8
+"""One part in so many may be results of single queries, so that these never drive out the columns that all need."""
 
 
 class Memory:
     """A bounded store of results, safe to use from several threads; keys are (owner, what)."""
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._held = 0
         self._lock = threading.Lock()
-        self._entries: OrderedDict[tuple[int, Hashable], tuple[object, int]] = OrderedDict()
+        self._lasting, self._passing = _Shelf(capacity - capacity // _PASSING), _Shelf(capacity // _PASSING)
 
     @property
     def held(self) -> int:
         """Bytes in use."""
-        return self._held
+        return self._lasting.held + self._passing.held
 
-    def get(self, owner: int, what: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
-        """The result for this key; made now when it is not held. Two threads may both make it, which does no harm."""
-        key = (owner, what)
+    def get(
+        self, owner: int, what: Hashable, make: Callable[[], T], size: Callable[[T], int], *, passing: bool = False
+    ) -> T:
+        """The result for this key; made now when it is not held. Two threads may both make it, which does no harm.
+
+        What answers one query only is `passing`.
+        """
+        key, shelf = (owner, what), self._passing if passing else self._lasting
         with self._lock:
-            entry = self._entries.get(key)
-            if entry is not None:
-                self._entries.move_to_end(key)
-                return cast("T", entry[0])
+            entry = shelf.find(key)
+        if entry is not None:
+            return cast("T", entry[0])
         made = make()
         with self._lock:
-            self._put(key, made, size(made))
+            shelf.put(key, made, size(made))
         return made
 
     def forget(self, owner: int) -> None:
         """Drop everything that belongs to an owner."""
         with self._lock:
-            for key in [key for key in self._entries if key[0] == owner]:
-                self._held -= self._entries.pop(key)[1]
+            for shelf in (self._lasting, self._passing):
+                shelf.forget(owner)
 
-    def _put(self, key: tuple[int, Hashable], made: object, size: int) -> None:
+
+class _Shelf:
+    """Entries up to a number of bytes."""
+
+    def __init__(self, capacity: int) -> None:
+        self.held = 0
+        self._capacity = capacity
+        self._entries: OrderedDict[Key, tuple[object, int]] = OrderedDict()
+
+    def find(self, key: Key) -> tuple[object, int] | None:
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries.move_to_end(key)
+        return entry
+
+    def put(self, key: Key, made: object, size: int) -> None:
         if key in self._entries:
-            self._held -= self._entries.pop(key)[1]
+            self.held -= self._entries.pop(key)[1]
+        if size > self._capacity:
+            return
         self._entries[key] = (made, size)
-        self._held += size
-        while self._held > self._capacity and self._entries:
+        self.held += size
+        while self.held > self._capacity:
             _, (_, freed) = self._entries.popitem(last=False)
-            self._held -= freed
+            self.held -= freed
+
+    def forget(self, owner: int) -> None:
+        for key in [key for key in self._entries if key[0] == owner]:
+            self.held -= self._entries.pop(key)[1]

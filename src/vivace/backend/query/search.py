@@ -10,7 +10,7 @@ import numpy as np
 
 from vivace.backend.query.catalogue import Visible
 from vivace.backend.query.conditions import Conditions, conditions
-from vivace.backend.query.expression import Evaluation
+from vivace.backend.query.expression import Check, Evaluation, still
 from vivace.backend.query.found import Found, answers
 from vivace.backend.query.pipeline import spansets
 from vivace.backend.query.shown import Json
@@ -37,7 +37,7 @@ class SearchRequest:
 def search(
     views: Iterable[Visible],
     request: SearchRequest,
-    check: Callable[[], None] = lambda: None,
+    check: Check = still,
     offer: Callable[[Callable[[], list[Json]]], None] = lambda _: None,
 ) -> list[Json]:
     """The traces of an answer, from views in which every trace is whole. `check` may raise to end a search early.
@@ -52,16 +52,19 @@ def search(
             break
         if overlaps(visible.view, request.start_ns, request.end_ns):
             check()
-            newest = _newest(visible, matched(visible.view, request.pipeline, asked), request)
+            newest = _newest(visible, matched(visible.view, request.pipeline, asked, check), request)
             found = sorted([*found, *newest], key=lambda one: one.order)[: request.limit]
             offer(partial(answers, found, spans, asked))
     return answers(found, spans, asked)
 
 
-def matched(view: View, pipeline: Pipeline, asked: Conditions) -> Spansets:
+def matched(view: View, pipeline: Pipeline, asked: Conditions, check: Check = still) -> Spansets:
     """The spansets that a pipeline makes of a unit; computed once, as long as memory allows."""
     return view.remember(
-        ("spansets", pipeline, asked), lambda: spansets(pipeline, view, Evaluation(asked)), lambda sets: sets.nbytes
+        ("spansets", pipeline, asked),
+        lambda: spansets(pipeline, view, Evaluation(asked, check)),
+        lambda sets: sets.nbytes,
+        passing=True,
     )
 
 

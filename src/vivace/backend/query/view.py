@@ -64,9 +64,9 @@ class View:
         """How many rows a table has."""
         return self.unit.rows(table)
 
-    def remember(self, what: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
-        """Something computed from this unit alone, once."""
-        return self._memory.get(self._number, what, make, size)
+    def remember(self, what: Hashable, make: Callable[[], T], size: Callable[[T], int], *, passing: bool = False) -> T:
+        """Something computed from this unit alone, once; `passing` is what answers single queries."""
+        return self._memory.get(self._number, what, make, size, passing=passing)
 
     def forget(self) -> None:
         """Give back the memory; for when the unit is gone."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from vivace.backend.query.catalogue import Visible
-from vivace.backend.query.conditions import Conditions, conditions
-from vivace.backend.query.expression import Evaluation
+from vivace.backend.query.conditions import conditions
+from vivace.backend.query.expression import Check, Evaluation
 from vivace.backend.query.fields import TABLES, Frame
+from vivace.backend.query.grouping import columns
+from vivace.backend.query.metrics.bounds import MOST_VALUES, TooManyGroups
+from vivace.backend.query.metrics.codes import Label, grouped
 from vivace.backend.query.metrics.labels import series_label
-from vivace.backend.query.metrics.partial import Partial, partial
-from vivace.backend.query.metrics.series import Labels, Series, united
+from vivace.backend.query.metrics.partial import Counted, counted
+from vivace.backend.query.metrics.series import Labels, Series
 from vivace.backend.query.metrics.timeline import Timeline, Times
+from vivace.backend.query.metrics.united import series, united
 from vivace.backend.query.search import matched, overlaps
 from vivace.backend.query.value import Mask, Rows, known
 from vivace.backend.query.view import View
@@ -30,8 +35,6 @@ from vivace.traceql.tree import (
 )
 
 Field = Attribute | IntrinsicField
-Check = Callable[[], None]
-
 _INTRINSICS = (
     Intrinsic.SPAN_NAME,
     Intrinsic.SPAN_STATUS,
@@ -43,64 +46,106 @@ _INTRINSICS = (
     Intrinsic.INSTRUMENTATION_VERSION,
 )
 _SCOPES = (Scope.RESOURCE, Scope.INSTRUMENTATION, Scope.SPAN)
-_COUNT = MetricsAggregate("count_over_time")
+_COUNT: Final = MetricsAggregate("count_over_time")
+_TYPE: Final = "__meta_type"
+_ERROR: Final = "__meta_error"
+_TOO_MANY: Final = "__too_many_values__"
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparing:
+    """A comparison being made."""
+
+    most: int
+    times: Times
+    evaluation: Evaluation
 
 
 def compared(
     expression: MetricsPipeline, comparison: Compare, views: Iterable[Visible], times: Times, check: Check
 ) -> list[Series]:
     """For each attribute the most frequent values of both groups, and how many spans of each have it."""
-    partials: dict[tuple[str, Field], list[Partial]] = defaultdict(list)
-    for visible in views:
-        if overlaps(visible.view, times.start_ns, times.end_ns):
-            check()
-            for kind, field, one in _counted(visible, expression.pipeline, comparison, times):
-                partials[kind, field].append(one)
+    looked_at = [one for one in views if overlaps(one.view, times.start_ns, times.end_ns)]
+    fields = _fields([visible.view for visible in looked_at])
+    asked = conditions(Pipeline((*expression.pipeline.stages, comparison.selection)), *fields)
+    comparing = _Comparing(comparison.top_n, times, Evaluation(asked, check))
+    halves = [_halves(visible, expression.pipeline, comparison, comparing) for visible in looked_at]
     found: list[Series] = []
-    for (kind, field), parts in partials.items():
-        found += _series(kind, series_label(field), parts, comparison.top_n, times)
+    for field in fields:
+        for place, kind in enumerate(("selection", "baseline")):
+            found += _series(kind, field, [pair[place] for pair in halves], comparing)
     return found
 
 
-def _series(kind: str, name: str, parts: Sequence[Partial], most: int, times: Times) -> Iterator[Series]:
-    series = united(parts, [name], _COUNT, times)
-    for one in sorted(series, key=lambda one: (-one.values.sum(), str(one.labels)))[:most]:
-        yield Series(_typed(kind, one.labels), one.values)
-    total = np.sum([one.values for one in series], axis=0)
-    yield Series(_typed(f"{kind}_total", ((name, ("stringValue", "nil")),)), total)
+def _series(kind: str, field: Field, halves: Sequence[Counted], comparing: _Comparing) -> Iterator[Series]:
+    """Of an attribute with very many values only how often it is there."""
+    name, times, check = series_label(field), comparing.times, comparing.evaluation.check
+    having = [one for one in (_having(half, field, comparing.evaluation) for half in halves) if one is not None]
+    if not having:
+        return
+    try:
+        counts = [counted(one, _COUNT.function, MOST_VALUES) for one in having]
+        table = united(counts, _COUNT, times, check, MOST_VALUES).largest(comparing.most)
+        for one in sorted(series(table, [name], _COUNT, times), key=_most_frequent):
+            yield Series(_typed(kind, one.labels), one.values)
+    except TooManyGroups:
+        yield Series((_meta(_TYPE, kind), _meta(_ERROR, _TOO_MANY), _meta(name, "nil")), np.zeros(len(times)))
+    totals = [counted(replace(one, groups=()), _COUNT.function) for one in having]
+    (total,) = series(united(totals, _COUNT, times, check), [], _COUNT, times)
+    yield Series(_typed(f"{kind}_total", (_meta(name, "nil"),)), total.values)
+
+
+def _most_frequent(one: Series) -> tuple[float, str]:
+    return -float(one.values.sum()), str(one.labels)
+
+
+def _meta(key: str, text: str) -> tuple[str, Label]:
+    return key, ("stringValue", text)
 
 
 def _typed(kind: str, labels: Labels) -> Labels:
-    return (("__meta_type", ("stringValue", kind)), *labels)
+    return (_meta(_TYPE, kind), *labels)
 
 
-def _counted(
-    visible: Visible, pipeline: Pipeline, comparison: Compare, times: Times
-) -> Iterator[tuple[str, Field, Partial]]:
-    view = visible.view
-    fields: list[Field] = [*(IntrinsicField(one, one.value) for one in _INTRINSICS), *_attributes(view)]
-    asked = conditions(Pipeline((*pipeline.stages, comparison.selection)), *fields)
-    rows, starts = _rows(visible, pipeline, asked, times)
-    chosen = Evaluation(asked).truth(comparison.selection.expression, Frame(view, "spans", rows))
+def _fields(views: Sequence[View]) -> list[Field]:
+    """Intrinsics, and the attributes that occur in any of the views."""
+    keys = {(scope, key) for view in views for scope in _SCOPES for key in view.keys(TABLES[scope])}
+    attributes = (Attribute(scope, key) for scope, key in sorted(keys, key=lambda one: (_SCOPES.index(one[0]), one[1])))
+    return [*(IntrinsicField(one, one.value) for one in _INTRINSICS), *attributes]
+
+
+def _having(half: Counted, field: Field, evaluation: Evaluation) -> Counted | None:
+    """The spans that have a value of a field, in groups by it."""
+    evaluation.check()
+    frame = half.frame
+    if isinstance(field, Attribute) and not frame.view.has(TABLES[field.scope], field.name):
+        return None
+    parts = columns(evaluation.value(field, frame), len(frame))
+    there = known(parts, len(frame))
+    places = np.flatnonzero(there)
+    if not len(places):
+        return None
+    groups = grouped([part.take(places) for part in parts], len(places))
+    return replace(half.within(there), groups=[(groups, groups.code)])
+
+
+def _halves(
+    visible: Visible, pipeline: Pipeline, comparison: Compare, comparing: _Comparing
+) -> tuple[Counted, Counted]:
+    """The spans of a view that are selected, and those that are not."""
+    rows, starts = _rows(visible, pipeline, comparing.evaluation, comparing.times)
+    frame = Frame(visible.view, "spans", rows)
+    chosen = comparing.evaluation.truth(comparison.selection.expression, frame)
     if comparison.start_ns or comparison.end_ns:
         chosen &= (starts >= comparison.start_ns) & (starts < (comparison.end_ns or np.iinfo(np.int64).max))
-    buckets = times.buckets(starts)
-    for kind, mine in (("selection", chosen), ("baseline", ~chosen)):
-        for field in fields:
-            one = _partial(view, rows[mine], buckets[mine], field, asked)
-            if one.labels:
-                yield kind, field, one
+    every = Counted(frame, comparing.times.steps(starts))
+    return every.within(chosen), every.within(~chosen)
 
 
-def _attributes(view: View) -> Iterator[Attribute]:
-    for scope in _SCOPES:
-        for key in sorted(view.keys(TABLES[scope])):
-            yield Attribute(scope, key)
-
-
-def _rows(visible: Visible, pipeline: Pipeline, asked: Conditions, times: Times) -> tuple[Rows, Rows]:
+def _rows(visible: Visible, pipeline: Pipeline, evaluation: Evaluation, times: Times) -> tuple[Rows, Rows]:
     """The spans of the window that the pipeline selects, and when they start."""
-    sets = matched(visible.view, pipeline, asked)
+    evaluation.check()
+    sets = matched(visible.view, pipeline, evaluation.conditions, evaluation.check)
     rows = sets.span_rows()
     starts = visible.view.numbers("spans", "start").data[rows].astype(np.int64, copy=False)
     inside: Mask = (starts >= times.start_ns) & (starts <= times.end_ns)
@@ -109,13 +154,3 @@ def _rows(visible: Visible, pipeline: Pipeline, asked: Conditions, times: Times)
     if visible.hidden is not None:
         inside &= ~visible.hidden[sets.trace[sets.of]]
     return rows[inside], starts[inside]
-
-
-def _partial(view: View, rows: Rows, buckets: Rows, field: Field, asked: Conditions) -> Partial:
-    """The spans that have a value of a field, counted by it."""
-    value = Evaluation(asked).value(field, Frame(view, "spans", rows))
-    assert isinstance(value, Sequence)  # noqa: S101 - a field is no literal
-    there = np.flatnonzero(known(value, len(rows)))
-    return partial(
-        Frame(view, "spans", rows[there]), buckets[there], MetricsAggregate("count_over_time", by=(field,)), asked
-    )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from vivace.backend.query.metrics.partial import Floats
+from vivace.backend.query.metrics.numbers import Floats
 from vivace.backend.query.metrics.series import NAME, Labels, Series
 from vivace.traceql.tree import Operator
 

@@ -4,139 +4,169 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from vivace.backend.query.conditions import Conditions
 from vivace.backend.query.expression import Evaluation
 from vivace.backend.query.fields import Frame
-from vivace.backend.query.grouping import columns, compact, group_codes
-from vivace.backend.query.shown import Json, computed
-from vivace.backend.query.value import NUMBERS, Column, Identifiers, Lists, Part, Rows, Type
-from vivace.traceql.tree import Attribute, FieldExpression, IntrinsicField, MetricsAggregate
+from vivace.backend.query.metrics.bounds import MOST_GROUPS, check_groups
+from vivace.backend.query.metrics.codes import Codes, Label, codes
+from vivace.backend.query.metrics.numbers import EXPONENTS, HISTOGRAMS, UNUSED, Floats, exponents, numbers
+from vivace.backend.query.metrics.timeline import Steps
+from vivace.backend.query.value import Array, Mask, Rows
+from vivace.traceql.tree import MetricsAggregate
 
-Floats = npt.NDArray[np.float64]
-Label = tuple[str, str | int | float | bool]
-"""The member of AnyValue that a label's value is, and the value."""
+Labels = tuple[Label, ...]
 
-EXPONENTS: Final = 65
-"""Buckets of a histogram: powers of two up to those of 64 bits."""
-HISTOGRAMS: Final = frozenset({"quantile_over_time", "histogram_over_time"})
-SECONDS: Final = 1e-9
-_LEAST: Final = 2
-"""Numbers below are in no bucket of a histogram."""
-_MANY_STEPS: Final = 1 << 20
+_DENSE: Final = 1 << 16
+"""So many cells may be counted in an array, however few the spans; beyond four for each span they are sorted."""
+_LABEL_BYTES: Final = 250
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
     """Cells of (group, step): how many spans, and for aggregates of a field the figures of its values.
 
-    `labels` has one tuple per group. Histograms have a cell per exponent, other aggregates leave it 0.
+    `labels` has one tuple per group. Histograms have a cell per exponent, other aggregates leave it 0. `example` is the
+    row of one of a cell's spans: the last, which is of the trace with the highest ID; of an extreme one that has it.
     """
 
-    labels: tuple[tuple[Label, ...], ...]
+    labels: tuple[Labels, ...]
     group: Rows
     bucket: Rows
     exponent: Rows
     figures: Mapping[str, Floats]
+    example: Rows
     durations: bool = False
 
     @property
     def nbytes(self) -> int:
         """Size in memory."""
-        return sum(array.nbytes for array in (self.group, self.bucket, self.exponent, *self.figures.values()))
+        arrays = (self.group, self.bucket, self.exponent, self.example, *self.figures.values())
+        return sum(array.nbytes for array in arrays) + _LABEL_BYTES * len(self.labels)
 
 
-def partial(frame: Frame, buckets: Rows, aggregate: MetricsAggregate, asked: Conditions) -> Partial:
-    """The contribution of some spans, of which the bucket is known."""
-    evaluation = Evaluation(asked)
-    numbers = NUMBERS - {Type.FLOAT} if aggregate.function in HISTOGRAMS else NUMBERS
-    values, durations = _values(aggregate.field, evaluation, frame, numbers)
-    exponent = None
-    if aggregate.field is not None:
-        used = ~np.isnan(values) if aggregate.function not in HISTOGRAMS else values >= _LEAST
-        if not used.all():
-            frame, buckets, values = frame.within(used), buckets[used], values[used]
-        exponent = _exponents(values) if aggregate.function in HISTOGRAMS else None
-    group, labels = _groups(aggregate.by, evaluation, frame)
-    cell, first = compact(_cells(group, buckets, exponent))
-    figures = _figures(aggregate.function, cell, values, len(first))
-    exponents = np.zeros(len(first), np.int64) if exponent is None else exponent[first]
-    return Partial(labels, group[first], buckets[first], exponents, figures, durations)
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Spans that count, their steps, and their groups by each field of by().
+
+    Histograms also need the exponents of the field's values, and aggregates of numbers the values.
+    """
+
+    frame: Frame
+    steps: Steps
+    groups: Sequence[tuple[Codes, npt.NDArray[np.int32]]] = ()
+    values: Array | None = None
+    exponent: Array | None = None
+    durations: bool = False
+
+    def within(self, mask: Mask) -> Counted:
+        """Those for which the mask is true."""
+        return self if mask.all() else replace(self, frame=self.frame.within(mask), steps=self.steps.within(mask))
 
 
-def _cells(group: Rows, buckets: Rows, exponent: Rows | None) -> Rows:
-    """A number for each group, step and exponent."""
-    if not len(buckets):
-        return buckets
-    step = buckets - buckets.min()
-    if int(step.max()) > _MANY_STEPS:
-        step, _ = compact(buckets)
-    cell = step if not group.any() else group * (int(step.max()) + 1) + step
-    return cell if exponent is None else np.asarray(cell * EXPONENTS + exponent)
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A number for every span's cell, and by number the key of group, step and exponent, ascending.
+
+    Where cells are counted in an array, some numbers stand for no span.
+    """
+
+    of: Rows
+    key: Rows
 
 
-def _figures(function: str, cell: Rows, values: Floats, cells: int) -> dict[str, Floats]:
-    count = np.bincount(cell, minlength=cells).astype(np.float64)
+def partial(frame: Frame, steps: Steps, aggregate: MetricsAggregate, evaluation: Evaluation) -> Partial:
+    """The contribution of some spans, of which the steps are known."""
+    spans = _measured(Counted(frame, steps), aggregate, evaluation)
+    grouped = [codes(field, evaluation, frame.view) for field in aggregate.by]
+    evaluation.check()
+    return counted(replace(spans, groups=[(one, one.of(spans.frame)) for one in grouped]), aggregate.function)
+
+
+def counted(spans: Counted, function: str, most: int = MOST_GROUPS) -> Partial:
+    """The contribution of spans of which all is known. TooManyGroups beyond `most` groups."""
+    width = 1 if spans.exponent is None else EXPONENTS
+    span = max(1, len(spans.steps.number)) * width
+    cells = _cells(spans, span)
+    count = np.bincount(cells.of, minlength=len(cells.key))
+    there = np.flatnonzero(count)
+    figures: dict[str, Floats] = {"count": count[there].astype(np.float64)}
+    example = np.empty(len(cells.key), np.int64)
+    example[cells.of] = np.arange(len(spans.frame))
+    if spans.values is not None:
+        figures |= _figures(function, cells, spans.values, there, example)
+    example, key = example[there], cells.key[there]
+    group, first = _distinct(key // span)
+    check_groups(len(first), most)
+    labels = _labels(spans.groups, example[first])
+    step, power = np.divmod(key % span, width)
+    rows = example if spans.frame.rows is None else spans.frame.rows[example]
+    return Partial(labels, group, spans.steps.number[step], power, figures, rows, spans.durations)
+
+
+def _measured(spans: Counted, aggregate: MetricsAggregate, evaluation: Evaluation) -> Counted:
+    """Those that have a number, and as the aggregate needs it the number or its exponent."""
+    if aggregate.field is None:
+        return spans
+    if aggregate.function in HISTOGRAMS:
+        exponent, durations = exponents(aggregate.field, evaluation, spans.frame)
+        used = exponent != UNUSED
+        return replace(spans.within(used), exponent=exponent[used], durations=durations)
+    values, there, durations = numbers(aggregate.field, evaluation, spans.frame)
+    if there is None or there.all():
+        return replace(spans, values=values, durations=durations)
+    return replace(spans.within(there), values=values[there], durations=durations)
+
+
+def _group(spans: Counted) -> Rows | None:
+    """The number of every span's group; None when all are in one."""
+    group: Rows | None = None
+    groups = 1
+    for one, mine in spans.groups:
+        group = mine.astype(np.int64) if group is None else group * len(one) + mine
+        groups *= len(one)
+        if groups > max(_DENSE, 4 * len(mine)):
+            distinct, group = np.unique(group, return_inverse=True)
+            groups = len(distinct)
+    return group
+
+
+def _cells(spans: Counted, span: int) -> _Cells:
+    group, offset = _group(spans), spans.steps.offset
+    step = offset if spans.exponent is None else offset * np.int64(EXPONENTS) + spans.exponent
+    cell = step.astype(np.int64, copy=False) if group is None else group * span + step
+    most = int(cell.max(initial=-1)) + 1
+    if most <= max(_DENSE, 4 * len(cell)):
+        return _Cells(cell, np.arange(most))
+    key, of = np.unique(cell, return_inverse=True)
+    return _Cells(of, key)
+
+
+def _figures(function: str, cells: _Cells, values: Array, there: Rows, example: Rows) -> dict[str, Floats]:
+    """The sum, or the extreme; then the example of a cell is a span that has it."""
     if function in ("sum_over_time", "avg_over_time"):
-        return {"count": count, "sum": np.bincount(cell, values, cells).astype(np.float64)}
-    if function in ("min_over_time", "max_over_time"):
-        least = function == "min_over_time"
-        extreme = np.full(cells, math.inf if least else -math.inf)
-        (np.minimum if least else np.maximum).at(extreme, cell, values)
-        return {"count": count, "extreme": extreme}
-    return {"count": count}
+        return {"sum": np.bincount(cells.of, values, len(cells.key))[there].astype(np.float64)}
+    least = function == "min_over_time"
+    values = values.astype(np.float64, copy=False)
+    extreme = np.full(len(cells.key), math.inf if least else -math.inf)
+    (np.minimum if least else np.maximum).at(extreme, cells.of, values)
+    having = np.flatnonzero(extreme[cells.of] == values)
+    example[cells.of[having]] = having
+    return {"extreme": extreme[there]}
 
 
-def _values(
-    field: Attribute | IntrinsicField | None, evaluation: Evaluation, frame: Frame, numbers: frozenset[Type]
-) -> tuple[Floats, bool]:
-    """The numbers of a field, not-a-number where it has none, and whether they are durations in nanoseconds."""
-    values = np.full(len(frame), np.nan)
-    durations = False
-    if field is not None:
-        for part in columns(evaluation.value(field, frame), len(frame)):
-            if isinstance(part, Column) and part.type in numbers:
-                values[part.known] = part.data[part.known]
-                durations = durations or part.type is Type.DURATION
-    return values, durations
+def _distinct(ascending: Rows) -> tuple[Rows, Rows]:
+    """Numbers from 0 on instead of ascending ones, and the first place of each."""
+    changes = np.append(True, ascending[1:] != ascending[:-1])[: len(ascending)]
+    return np.cumsum(changes) - 1, np.flatnonzero(changes)
 
 
-def _groups(
-    by: Sequence[FieldExpression], evaluation: Evaluation, frame: Frame
-) -> tuple[Rows, tuple[tuple[Label, ...], ...]]:
-    """The number of every span's group, and the groups' labels."""
-    group, first = np.zeros(len(frame), np.int64), np.zeros(min(1, len(frame)), np.int64)
-    parts_of = [columns(evaluation.value(field, frame), len(frame)) for field in by]
-    for place, parts in enumerate(parts_of):
-        codes = group_codes(parts, len(frame))
-        group, first = compact(group * (int(codes.max(initial=0)) + 2) + codes if place else codes)
-    labels = tuple(tuple(_label(parts, int(row)) for parts in parts_of) for row in first)
-    return group, labels
-
-
-def _label(parts: Sequence[Part], row: int) -> Label:
-    ((member, value),) = computed([_single(part, row) for part in parts], 0).items()
-    if isinstance(value, dict):
-        return member, repr(value)
-    assert isinstance(value, (str, int, float, bool))  # noqa: S101 - what AnyValues of scalars hold
-    return member, value
-
-
-def _single(part: Column | Lists | Identifiers, row: int) -> Part:
-    return part.take(np.array([row]))
-
-
-def label_value(label: Label) -> Json:
-    """A label's value as an AnyValue in JSON."""
-    return {label[0]: label[1]}
-
-
-def _exponents(values: Floats) -> Rows:
-    """The exponent of the least power of two that is not below each number."""
-    mantissa, exponent = np.frexp(values)
-    return np.where(mantissa == 0.5, exponent - 1, exponent).astype(np.int64)
+def _labels(groups: Sequence[tuple[Codes, npt.NDArray[np.int32]]], places: Rows) -> tuple[Labels, ...]:
+    """The labels of groups of which a span each is at these places."""
+    if not groups:
+        return ((),) * len(places)
+    return tuple(zip(*(one.labels(of[places].astype(np.int64)) for one, of in groups), strict=True))

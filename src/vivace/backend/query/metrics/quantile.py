@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from vivace.backend.query.metrics.partial import Floats
+from vivace.backend.query.metrics.numbers import Floats
+from vivace.backend.query.value import Rows
 
 
-def quantiles(counts: Floats, share: float) -> Floats:
-    """For each row the value below which a share of what was counted lies; `counts` is rows by exponents.
+def quantiles(counts: Floats, share: float) -> tuple[Floats, Rows]:
+    """For each row the value below which a share of what was counted lies, and the bucket that it is in.
 
+    `counts` is rows by exponents.
     The bucket in which the share ends is looked for. From the bucket before it that counted anything, or else from half
     its own bound, to its bound the value is interpolated exponentially. 0 where nothing was counted.
     """
@@ -23,4 +25,4 @@ def quantiles(counts: Floats, share: float) -> Floats:
     below = np.where(before >= 0, before, at - 1)
     here = np.maximum(counts[row, at], 1.0)
     reached = (wanted - (passed[row, at] - counts[row, at])) / here
-    return np.asarray(np.where(total > 0, 2.0 ** (below + (at - below) * reached), 0.0))
+    return np.where(total > 0, 2.0 ** (below + (at - below) * reached), 0.0), at

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
-from vivace.backend.query.metrics.partial import SECONDS
-from vivace.backend.query.metrics.series import Series
+from vivace.backend.query.metrics.numbers import SECONDS
+from vivace.backend.query.metrics.series import Series, in_order
 from vivace.traceql.tree import Operator, SecondStage, SeriesFilter, StaticType, TopBottom
 
 _COMPARE: Final[Mapping[Operator, Callable[[Any, Any], Any]]] = {
@@ -31,7 +32,7 @@ def staged(series: Sequence[Series], stages: Iterable[SecondStage]) -> list[Seri
 
 def _extremes(series: Sequence[Series], stage: TopBottom) -> list[Series]:
     """At each point the highest or lowest few; of equal ones those whose labels come first."""
-    ordered = sorted(series, key=lambda one: [(key, str(value)) for key, (_, value) in one.labels])
+    ordered = sorted(series, key=in_order)
     if not ordered:
         return []
     table = np.stack([one.values for one in ordered])
@@ -39,7 +40,7 @@ def _extremes(series: Sequence[Series], stage: TopBottom) -> list[Series]:
     chosen = np.argsort(ranked, axis=0, kind="stable")[: stage.limit]
     keep = np.zeros(table.shape, np.bool_)
     np.put_along_axis(keep, chosen, True, axis=0)
-    return [Series(one.labels, np.where(kept, one.values, np.nan)) for one, kept in zip(ordered, keep, strict=True)]
+    return [replace(one, values=np.where(kept, one.values, np.nan)) for one, kept in zip(ordered, keep, strict=True)]
 
 
 def _compared(series: Sequence[Series], stage: SeriesFilter) -> list[Series]:
@@ -47,4 +48,4 @@ def _compared(series: Sequence[Series], stage: SeriesFilter) -> list[Series]:
     assert isinstance(value, (int, float))  # noqa: S101 - the grammar knows only numbers here
     bound = value * SECONDS if stage.value.type is StaticType.DURATION else float(value)
     holds = _COMPARE[stage.operator]
-    return [Series(one.labels, np.where(holds(one.values, bound), one.values, np.nan)) for one in series]
+    return [replace(one, values=np.where(holds(one.values, bound), one.values, np.nan)) for one in series]

@@ -6,14 +6,37 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from vivace.backend.query.value import Rows
+from vivace.backend.query.value import Mask, Rows
 
 SECOND: Final = 1_000_000_000
 _UNITS: Final = (3600 * SECOND, 300 * SECOND, 60 * SECOND, 15 * SECOND, 5 * SECOND, SECOND)
 _POINTS: Final = 240
 _SHORT: Final = 60 * SECOND
 _LEAST: Final = SECOND // 20
+_FEW_STEPS: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The step that each of some spans falls into, as a place in `number`, which counts steps from the epoch."""
+
+    number: Rows
+    offset: npt.NDArray[np.int32]
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory."""
+        return self.number.nbytes + self.offset.nbytes
+
+    def at(self, rows: Rows | None) -> Steps:
+        """The steps of some rows; None is all of them."""
+        return self if rows is None else Steps(self.number, self.offset[rows])
+
+    def within(self, mask: Mask) -> Steps:
+        """The steps of the spans for which the mask is true."""
+        return Steps(self.number, self.offset[mask])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +65,14 @@ class Timeline:
         """The time of each bucket."""
         return [number * self.step_ns // 1_000_000 for number in range(self.first, self.last + 1)]
 
-    def buckets(self, times: Rows) -> Rows:
-        """The number of the bucket, counted in steps from the epoch, that each time falls into."""
-        return -(-times // self.step_ns)
+    def steps(self, times: Rows) -> Steps:
+        """The buckets that times fall into."""
+        number = -(-times // self.step_ns)
+        first, last = (int(number.min()), int(number.max())) if len(number) else (0, -1)
+        if last - first <= max(len(number), _FEW_STEPS):
+            return Steps(np.arange(first, last + 1), (number - first).astype(np.int32))
+        distinct, offset = np.unique(number, return_inverse=True)
+        return Steps(distinct, offset.astype(np.int32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +96,13 @@ class Instant:
         """The time of the bucket."""
         return [self.end_ns // 1_000_000]
 
-    def buckets(self, times: Rows) -> Rows:
-        """0 within, -1 outside."""
-        return np.where((times >= self.start_ns) & (times <= self.end_ns), 0, -1)
+    def steps(self, times: Rows) -> Steps:
+        """The one bucket, for times that it holds."""
+        return Steps(np.zeros(1, np.int64), np.zeros(len(times), np.int32))
+
+    def holds(self, times: Rows) -> Mask:
+        """Which times are in the bucket."""
+        return np.asarray((times >= self.start_ns) & (times <= self.end_ns))
 
 
 Times = Timeline | Instant

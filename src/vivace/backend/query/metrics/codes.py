@@ -1,0 +1,107 @@
+"""Values of a field as numbers of groups, for all rows of a table at once; kept with the unit like a column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from vivace.backend.query.expression import Evaluation
+from vivace.backend.query.fields import Frame, tables
+from vivace.backend.query.grouping import columns, compact, group_codes
+from vivace.backend.query.shown import NIL, computed
+from vivace.backend.query.value import Column, Lists, Mask, Part, Rows, Type
+from vivace.backend.query.view import View, column_bytes
+from vivace.traceql.tree import Attribute, IntrinsicField
+
+Label = tuple[str, str | int | float | bool]
+"""The member of AnyValue that a label's value is, and the value."""
+_NIL: Final[Label] = ("stringValue", "nil")
+_SMALL: Final = ("resources", "scopes", "traces")
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The group of every row of a table, from 0 on, and a value for each group."""
+
+    table: str
+    code: npt.NDArray[np.int32]
+    values: tuple[Part, ...]
+    known: Mask
+    """By group whether it is any but that of nil."""
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory."""
+        return self.code.nbytes + sum(column_bytes(one) for one in self.values if isinstance(one, Column))
+
+    def of(self, frame: Frame) -> npt.NDArray[np.int32]:
+        """The group of every row of a frame of spans."""
+        rows = frame.of(self.table)
+        return self.code if rows is None else self.code[rows]
+
+    def labels(self, groups: Rows) -> list[Label]:
+        """The labels of some groups."""
+        found = [_NIL] * len(groups)
+        for part in self.values:
+            for place, label in _labels(part.take(groups)).items():
+                found[place] = label
+        return found
+
+
+def codes(field: Attribute | IntrinsicField, evaluation: Evaluation, view: View, *, keep: bool = True) -> Codes:
+    """The groups of a field; those of arrays depend on the query's conditions, and are not kept."""
+    if not keep:
+        return _codes(field, evaluation, view)
+    kept = view.remember(
+        ("codes", field),
+        lambda: _unless_lists(_codes(field, evaluation, view)),
+        lambda made: 0 if made is None else made.nbytes,
+    )
+    return _codes(field, evaluation, view) if kept is None else kept
+
+
+def _unless_lists(made: Codes) -> Codes | None:
+    return None if any(isinstance(part, Lists) for part in made.values) else made
+
+
+def _codes(field: Attribute | IntrinsicField, evaluation: Evaluation, view: View) -> Codes:
+    evaluation.check()
+    read_from = tables(field, view)
+    table = next((one for one in _SMALL if read_from == {one}), "spans")
+    frame = Frame(view, table)
+    return grouped(columns(evaluation.value(field, frame), len(frame)), len(frame), table)
+
+
+def grouped(parts: Sequence[Part], rows: int, table: str = "spans") -> Codes:
+    """The groups of some values."""
+    code, first = compact(group_codes(parts, rows))
+    values = tuple(part.take(first) for part in parts)
+    known = np.zeros(len(first), np.bool_)
+    for part in values:
+        known |= part.known
+    return Codes(table, code.astype(np.int32), tuple(one for one in values if one.known.any()), known)
+
+
+def _labels(part: Part) -> Mapping[int, Label]:
+    """Labels by place."""
+    there = np.flatnonzero(part.known)
+    if isinstance(part, Column) and part.type is Type.STRING and part.words is not None:
+        words = part.words.take(pa.array(part.data[there])).to_pylist()
+        return {int(place): ("stringValue", word) for place, word in zip(there, words, strict=True)}
+    return {int(place): _label((part.take(there),), number) for number, place in enumerate(there.tolist())}
+
+
+def _label(parts: Sequence[Part], row: int) -> Label:
+    ((member, value),) = (computed(parts, row) or NIL).items()
+    if isinstance(value, dict):
+        return member, repr(value)
+    assert isinstance(value, (str, int, float, bool))  # noqa: S101 - what AnyValues of scalars hold
+    return member, value
