@@ -29,8 +29,10 @@ TRACE = "a0b"
 RUN = """
 import sys
 from pathlib import Path
-from vivace.backend.query.server import run
-run(Path(sys.argv[1]), "127.0.0.1:0", announce=lambda *addresses: print(*addresses, flush=True))
+from vivace.backend.query.server import QuerierSettings, run
+told = {"data_dir": sys.argv[1], "wal_sync": "always"}
+settings = QuerierSettings(Path(sys.argv[1]), "127.0.0.1:0", told=told)
+run(settings, lambda *addresses: print(*addresses, flush=True), lambda line: print(line, file=sys.stderr))
 """
 
 
@@ -279,10 +281,11 @@ def test_status(server: Server) -> None:
     assert "GET /api/search\n" in server.get("/status/endpoints").text
     config = server.get("/status/config").text
     assert f"data_dir: {server.folder}" in config
-    assert "query_seconds: 60.0" in config
+    assert "wal_sync: always" in config
+    assert "max_query_time: 1m" in config
     everything = server.get("/status").text
-    assert all(part in everything for part in ("vivace, version", "querier: Running", "/api/search", "query_seconds"))
-    assert "trace_bytes" in server.get("/status/overrides/single-tenant").text
+    assert all(part in everything for part in ("vivace, version", "querier: Running", "/api/search", "max_query_time"))
+    assert "max_bytes_per_trace" in server.get("/status/overrides/single-tenant").text
 
 
 def test_overrides(server: Server) -> None:

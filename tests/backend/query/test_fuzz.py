@@ -15,7 +15,7 @@ from tests.backend.query.samples import NOW, SECOND, request, span, unit
 
 from vivace.backend.query.api import Api
 from vivace.backend.query.exposition import Metrics
-from vivace.backend.query.querier import Querier
+from vivace.backend.query.queriers import Queriers
 from vivace.backend.query.workers import Workers
 
 S = NOW // SECOND
@@ -87,7 +87,7 @@ PATHS = st.one_of(
 def application() -> Starlette:
     spans = [span(1, 1 + number, number, at_s=number, attributes={"x": number, "y": 0.5}) for number in range(4)]
     stored = unit(request(*spans))
-    return Api(Querier(lambda: (stored,)), Workers(limit_s=20), Metrics(), Path("nowhere"), {}).application()
+    return Api(Queriers(lambda _: (stored,)), Workers(), Metrics(), Path("nowhere"), {}).application()
 
 
 def asked(application: Starlette, path: str, query: str) -> tuple[int, bytes]:

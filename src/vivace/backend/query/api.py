@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +22,13 @@ from vivace import __version__
 from vivace.backend.query.exposition import Metrics
 from vivace.backend.query.otlp_json import json_of
 from vivace.backend.query.parameters import metrics_parameters, search_parameters, search_window, trace_id
-from vivace.backend.query.querier import TRACE_BYTES, Check, Querier, Selection
+from vivace.backend.query.querier import UNREADABLE, Check, Querier, Selection, TraceAnswer
+from vivace.backend.query.queriers import Queriers, Reading
 from vivace.backend.query.shown import Json
 from vivace.backend.query.status import Status, overrides, written_lately
 from vivace.backend.query.tags_api import names_v1, names_v2, values_v1, values_v2
 from vivace.backend.query.workers import Abandoned, Overloaded, TimedOut, Workers
+from vivace.backend.tenant.identity import HEADER, TenantError
 from vivace.errors import QueryError, VivaceError
 
 PROTOBUF: Final = "application/protobuf"
@@ -34,21 +37,22 @@ COMPATIBLE: Final = "3.1.0"
 ABANDONED: Final = 499
 RECEIVER_METRICS: Final = "receiver.prom"
 
-_TOO_LARGE: Final = f"trace exceeds max size (max bytes: {TRACE_BYTES})"
-_PARTIAL_PROTOBUF: Final = b"\x18\x01\x22" + bytes([len(_TOO_LARGE)]) + _TOO_LARGE.encode()
-"""TraceByIDResponse: the fields status and message."""
+BODY_BYTES: Final = 1 << 20
+"""What is asked stands in the URL; a larger body is refused unread."""
 
 Handler = Callable[[Request], Awaitable[Response]]
+Work = Callable[[Check], Response]
+"""What a worker thread does for a request."""
 
 
 class Api:
-    """The routes, over a querier and the threads that it works in."""
+    """The routes, over queriers and the threads that they work in."""
 
     def __init__(
-        self, querier: Querier, workers: Workers, metrics: Metrics, folder: Path, told: Mapping[str, str]
+        self, queriers: Queriers, workers: Workers, metrics: Metrics, folder: Path, told: Mapping[str, object]
     ) -> None:
         """`folder` is where the other processes write their metrics; `told` is what the process was started with."""
-        self._querier = querier
+        self._queriers = queriers
         self._metrics_folder = folder
         self._told = told
         self._workers = workers
@@ -57,7 +61,7 @@ class Api:
     def application(self) -> Starlette:
         """The ASGI application."""
         routes = self._routes()
-        status = Status(self._metrics_folder, self._told, [route.path for route in routes])
+        status = Status(self._metrics_folder, self._told, [route.path for route in routes], self._queriers.overrides)
         return Starlette(
             routes=[
                 *routes,
@@ -67,8 +71,9 @@ class Api:
                 self._route("/status/endpoints", "status_endpoints", status.endpoints),
                 self._route("/status/config", "status_config", status.config),
                 self._route("/status/overrides", "status_overrides", status.limits),
-                self._route("/status/overrides/{tenant}", "status_overrides_tenant", status.limits),
-                Route("/api/overrides", overrides, methods=["GET", "POST", "PATCH", "DELETE"]),
+                self._route("/status/overrides/{tenant}", "status_overrides_tenant", status.limits_of),
+                self._route("/status/runtime_config", "status_runtime_config", status.runtime_config),
+                self._route("/api/overrides", "api_overrides", self._overrides, ["GET", "POST", "PATCH", "DELETE"]),
             ],
             middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
             exception_handlers={HTTPException: _refused},
@@ -76,116 +81,174 @@ class Api:
 
     def _routes(self) -> list[Route]:
         return [
-            self._route("/api/search", "api_search", self._search),
-            self._route("/api/traces/{trace_id}", "api_traces_traceid", self._trace),
-            self._route("/api/v2/traces/{trace_id}", "api_v2_traces_traceid", self._trace_v2),
-            self._route("/api/metrics/query_range", "api_metrics_query_range", self._metrics_range),
-            self._route("/api/metrics/query", "api_metrics_query", self._metrics_instant),
-            self._route("/api/search/tags", "api_search_tags", self._tag_names),
-            self._route("/api/v2/search/tags", "api_v2_search_tags", self._tag_names_v2),
-            self._route("/api/search/tag/{tag:path}/values", "api_search_tag_values", self._tag_values),
-            self._route("/api/v2/search/tag/{tag:path}/values", "api_v2_search_tag_values", self._tag_values_v2),
+            self._query("/api/search", "api_search", "search", self._search),
+            self._query("/api/traces/{trace_id}", "api_traces_traceid", "traces", self._trace),
+            self._query("/api/v2/traces/{trace_id}", "api_v2_traces_traceid", "traces", self._trace_v2),
+            self._query("/api/metrics/query_range", "api_metrics_query_range", "metrics", self._metrics_range),
+            self._query("/api/metrics/query", "api_metrics_query", "metrics", self._metrics_instant),
+            self._query("/api/search/tags", "api_search_tags", "metadata", _named(names_v1)),
+            self._query("/api/v2/search/tags", "api_v2_search_tags", "metadata", _named(names_v2)),
+            self._query("/api/search/tag/{tag:path}/values", "api_search_tag_values", "metadata", _valued(values_v1)),
+            self._query(
+                "/api/v2/search/tag/{tag:path}/values", "api_v2_search_tag_values", "metadata", _valued(values_v2)
+            ),
             self._route("/api/echo", "api_echo", _echo),
             self._route("/api/status/buildinfo", "api_status_buildinfo", _build_info),
             self._route("/ready", "ready", self._readiness),
             self._route("/metrics", "metrics", self._exposition),
         ]
 
-    def _route(self, path: str, name: str, handler: Handler) -> Route:
+    def _route(self, path: str, name: str, handler: Handler, methods: Sequence[str] = ("GET", "POST")) -> Route:
         async def observed(request: Request) -> Response:
             started = time.perf_counter()
             response = await _answered(request, handler)
             self._metrics.observe(request.method, name, response.status_code, time.perf_counter() - started)
             return response
 
-        return Route(path, observed, methods=["GET", "POST"], name=name)
+        return Route(path, observed, methods=list(methods), name=name)
 
-    async def _search(self, request: Request) -> Response:
-        parameters = search_parameters(request.query_params, time.time_ns())
-        return await self._json(request, lambda check: self._querier.search(parameters, check))
+    def _query(self, path: str, name: str, operation: str, asked: Callable[[Request, Reading], Work]) -> Route:
+        """A route that asks a querier for something."""
 
-    async def _metrics_range(self, request: Request) -> Response:
-        parameters = metrics_parameters(request.query_params, time.time_ns())
-        return await self._json(request, lambda check: self._querier.metrics_range(parameters, check))
+        async def handler(request: Request) -> Response:
+            reading = self._queriers.reading(request.headers.get(HEADER))
+            result = "canceled"
+            try:
+                response = await self._workers.run(request, asked(request, reading), reading.allowance)
+                result = "completed"
+            except Overloaded:
+                self._metrics.refuse(reading.tenant)
+                raise
+            finally:
+                self._metrics.query(reading.tenant, operation, result)
+            return response
 
-    async def _metrics_instant(self, request: Request) -> Response:
-        parameters = metrics_parameters(request.query_params, time.time_ns())
-        return await self._json(request, lambda check: self._querier.metrics_instant(parameters, check))
+        return self._route(path, name, handler)
 
-    async def _tag_names(self, request: Request) -> Response:
-        return await self._json(request, lambda check: names_v1(self._querier, request.query_params, check))
+    def _search(self, request: Request, reading: Reading) -> Work:
+        parameters = search_parameters(request.query_params, time.time_ns(), reading.search_ns)
+        return lambda check: _json(reading.querier.search(parameters, check))
 
-    async def _tag_names_v2(self, request: Request) -> Response:
-        return await self._json(request, lambda check: names_v2(self._querier, request.query_params, check))
+    def _metrics_range(self, request: Request, reading: Reading) -> Work:
+        parameters = metrics_parameters(request.query_params, time.time_ns(), reading.metrics_ns)
+        return lambda check: _json(reading.querier.metrics_range(parameters, check))
 
-    async def _tag_values(self, request: Request) -> Response:
-        tag = request.path_params["tag"]
-        return await self._json(request, lambda check: values_v1(self._querier, tag, request.query_params, check))
+    def _metrics_instant(self, request: Request, reading: Reading) -> Work:
+        parameters = metrics_parameters(request.query_params, time.time_ns(), reading.metrics_ns)
+        return lambda check: _json(reading.querier.metrics_instant(parameters, check))
 
-    async def _tag_values_v2(self, request: Request) -> Response:
-        tag = request.path_params["tag"]
-        return await self._json(request, lambda check: values_v2(self._querier, tag, request.query_params, check))
+    def _trace(self, request: Request, reading: Reading) -> Work:
+        protobuf = PROTOBUF in request.headers.get("accept", "")
+        find = _finding(request, reading)
 
-    async def _trace(self, request: Request) -> Response:
-        trace, complete = await self._found(request)
-        if not complete:
-            return PlainTextResponse(_TOO_LARGE, 422)
-        if not trace.resource_spans:
-            return Response(status_code=404)
-        if PROTOBUF in request.headers.get("accept", ""):
-            return Response(trace.SerializeToString(), media_type=PROTOBUF)
-        return _json({"batches": json_of(trace)["resourceSpans"]})
+        def work(check: Check) -> Response:
+            found = find(check)
+            if found.too_large:
+                return PlainTextResponse(_too_large(reading), 422)
+            if not found.trace.resource_spans:
+                return Response(status_code=404)
+            if protobuf:
+                return Response(found.trace.SerializeToString(), media_type=PROTOBUF)
+            return _json({"batches": json_of(found.trace)["resourceSpans"]})
 
-    async def _trace_v2(self, request: Request) -> Response:
-        trace, complete = await self._found(request, request.query_params.get("q", ""))
-        if PROTOBUF in request.headers.get("accept", ""):
-            data = trace.SerializeToString()
-            body = b"\x0a" + _varint(len(data)) + data
-            return Response(body if complete else body + _PARTIAL_PROTOBUF, media_type=PROTOBUF)
-        partial = {} if complete else {"status": "PARTIAL", "message": _TOO_LARGE}
-        return _json({"trace": json_of(trace), "metrics": {}, **partial})
+        return work
 
-    async def _found(self, request: Request, query: str = "") -> tuple[TracesData, bool]:
-        identity = trace_id(request.path_params["trace_id"])
-        search_window(request.query_params)
-        above = request.query_params.get("keep_hierarchy", "").lower() in ("true", "1")
-        selection = Selection(query, with_ancestors=above) if query else None
-        return await self._workers.run(request, lambda check: self._querier.trace(identity, check, selection))
+    def _trace_v2(self, request: Request, reading: Reading) -> Work:
+        protobuf = PROTOBUF in request.headers.get("accept", "")
+        find = _finding(request, reading, request.query_params.get("q", ""))
 
-    async def _json(self, request: Request, work: Callable[[Check], Json]) -> Response:
-        body = await self._workers.run(request, lambda check: _dumped(work(check)))
-        return Response(body, media_type="application/json")
+        def work(check: Check) -> Response:
+            found = find(check)
+            missing = _too_large(reading) if found.too_large else UNREADABLE if found.unreadable else ""
+            if protobuf:
+                return Response(_trace_response(found.trace, missing), media_type=PROTOBUF)
+            partial = {"status": "PARTIAL", "message": missing} if missing else {}
+            return _json({"trace": json_of(found.trace), "metrics": {}, **partial})
 
-    async def _readiness(self, request: Request) -> Response:
-        ready = await self._workers.run(request, lambda _: self._able())
+        return work
+
+    async def _overrides(self, request: Request) -> Response:
+        reading = self._queriers.reading(request.headers.get(HEADER))
+        limits = [self._queriers.overrides.of(tenant).shown() for tenant in reading.tenant.split("|")]
+        return overrides(request, limits[0])
+
+    async def _readiness(self, _: Request) -> Response:
+        ready = await asyncio.to_thread(self._able)
         return PlainTextResponse("ready\n") if ready else PlainTextResponse("not ready\n", 503)
 
     def _able(self) -> bool:
         try:
-            self._querier.refresh()
+            self._queriers.refresh()
         except (OSError, VivaceError):
             return False
         return written_lately(self._metrics_folder / RECEIVER_METRICS)
 
-    async def _exposition(self, request: Request) -> Response:
-        text = await self._workers.run(request, lambda _: self._metrics.text(self._metrics_folder))
+    async def _exposition(self, _: Request) -> Response:
+        self._metrics.unreadable.set(len(self._queriers.left_out))
+        self._metrics.queue.set(sum(self._workers.waiting().values()))
+        text = await asyncio.to_thread(self._metrics.text, self._metrics_folder)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _named(answer: Callable[[Querier, Mapping[str, str], Check], Json]) -> Callable[[Request, Reading], Work]:
+    return lambda request, reading: lambda check: _json(answer(reading.querier, request.query_params, check))
+
+
+def _valued(answer: Callable[[Querier, str, Mapping[str, str], Check], Json]) -> Callable[[Request, Reading], Work]:
+    return lambda request, reading: (
+        lambda check: _json(answer(reading.querier, request.path_params["tag"], request.query_params, check))
+    )
+
+
+def _finding(request: Request, reading: Reading, query: str = "") -> Callable[[Check], TraceAnswer]:
+    identity = trace_id(request.path_params["trace_id"])
+    search_window(request.query_params)
+    above = request.query_params.get("keep_hierarchy", "").lower() in ("true", "1")
+    selection = Selection(query, with_ancestors=above) if query else None
+    return lambda check: reading.querier.trace(identity, check, selection, reading.trace_bytes)
+
+
+def _too_large(reading: Reading) -> str:
+    return f"trace exceeds max size (max bytes: {reading.trace_bytes})"
+
+
+def _trace_response(trace: TracesData, missing: str) -> bytes:
+    """TraceByIDResponse: the trace, and what is missing of it as the fields status and message."""
+    data, message = trace.SerializeToString(), missing.encode()
+    partial = b"\x18\x01\x22" + _varint(len(message)) + message if missing else b""
+    return b"\x0a" + _varint(len(data)) + data + partial
 
 
 async def _answered(request: Request, handler: Handler) -> Response:
     """The handler's response, or the plain text of what is wrong."""
+    if _body_bytes(request) > BODY_BYTES:
+        return PlainTextResponse(f"request body too large: send {BODY_BYTES} bytes at most", 413)
     try:
         return await handler(request)
-    except QueryError as error:
-        return PlainTextResponse(str(error), 400)
-    except Overloaded:
-        return PlainTextResponse("job queue full", 429)
-    except TimedOut:
-        return PlainTextResponse("the query took longer than is allowed; ask for less, or for a shorter time", 504)
-    except (OSError, VivaceError) as error:
-        return PlainTextResponse(f"the store cannot be read: {error}", 500)
-    except Abandoned:
-        return PlainTextResponse("the client has gone", ABANDONED)
+    except TenantError as error:
+        return PlainTextResponse(error.message, error.status)
+    except tuple(_STATUSES) as error:
+        status = next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
+        return PlainTextResponse(f"{_TEXTS.get(type(error), '')}{error}", status)
+
+
+_STATUSES: Final[Mapping[type[BaseException], int]] = {
+    QueryError: 400,
+    Overloaded: 429,
+    Abandoned: ABANDONED,
+    VivaceError: 500,
+    OSError: 500,
+    TimedOut: 504,
+}
+_TEXTS: Final[Mapping[type[BaseException], str]] = {
+    Abandoned: "the client has gone",
+    TimedOut: "the query took longer than is allowed; ask for less, or for a shorter time",
+}
+
+
+def _body_bytes(request: Request) -> int:
+    said = request.headers.get("content-length", "0")
+    return int(said) if said.isascii() and said.isdigit() else 0
 
 
 async def _refused(_: Request, error: Exception) -> Response:

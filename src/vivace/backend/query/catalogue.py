@@ -118,6 +118,11 @@ class Catalogue:
             parts = [(self._held[place].view, row) for place, row in _pairs(found)]
         return [_piece(view, row) for view, row in parts]
 
+    def leave_out(self, error: Unreadable) -> None:
+        """Goes on without a unit, and tries it again later."""
+        with self._lock:
+            self._leave_out(error)
+
     def close(self) -> None:
         """Gives back all memory; it can be used again."""
         with self._lock:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from vivace import __version__
+
+TENANTS: Final = 200
+"""So many tenants are counted by name."""
+OTHERS: Final = "others"
 
 
 class Metrics:
@@ -21,12 +26,53 @@ class Metrics:
             registry=self.registry,
             buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25),
         )
+        self.queries = Counter(
+            "tempo_query_frontend_queries",
+            "Queries by tenant, by what was asked for, and by how they ended.",
+            ["tenant", "op", "result"],
+            registry=self.registry,
+        )
+        self.waited = Histogram(
+            "tempo_query_frontend_queue_duration_seconds",
+            "Time that a query waited for a thread, when none was free.",
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "tempo_query_frontend_discarded_requests",
+            "Queries that were refused because too many wait, or too many of the tenant.",
+            ["user"],
+            registry=self.registry,
+        )
+        self.queue = Gauge(
+            "tempo_query_frontend_queue_length", "Queries that wait for a thread.", registry=self.registry
+        )
+        self.unreadable = Gauge(
+            "vivace_units_unreadable",
+            "Units that could not be read; queries are answered without them.",
+            registry=self.registry,
+        )
+        self._tenants: set[str] = set()
         build = Gauge("tempo_build_info", "The version that runs.", ["version", "revision"], registry=self.registry)
         build.labels(__version__, "vivace").set(1)
 
     def observe(self, method: str, route: str, status: int | str, seconds: float) -> None:
         """Count one request."""
         self.requests.labels(method, route, str(status), "false").observe(seconds)
+
+    def query(self, tenant: str, operation: str, result: str) -> None:
+        """Count one query."""
+        self.queries.labels(self._bounded(tenant), operation, result).inc()
+
+    def refuse(self, tenant: str) -> None:
+        """Count a query for which there was no room."""
+        self.refused.labels(self._bounded(tenant)).inc()
+
+    def _bounded(self, tenant: str) -> str:
+        """The first tenants by name, the others together."""
+        if tenant not in self._tenants and len(self._tenants) >= TENANTS:
+            return OTHERS
+        self._tenants.add(tenant)
+        return tenant
 
     def text(self, folder: Path) -> bytes:
         """The querier's metrics and those that the other processes last wrote to `<folder>/<process>.prom`."""

@@ -19,6 +19,7 @@ DEFAULT_SPANS: Final = 3
 SECOND: Final = 1_000_000_000
 
 HOUR: Final = 3600 * SECOND
+MAX_SEARCH_RANGE: Final = 168 * HOUR
 MAX_METRICS_RANGE: Final = 24 * HOUR
 MAX_INTERVALS: Final = 10_000
 
@@ -53,8 +54,11 @@ class SearchParameters:
     window: Window
 
 
-def search_parameters(given: Mapping[str, str], now_ns: int) -> SearchParameters:
-    """The parameters of a search. QueryError when one of them is wrong. `since` looks back from now."""
+def search_parameters(given: Mapping[str, str], now_ns: int, longest_ns: int = MAX_SEARCH_RANGE) -> SearchParameters:
+    """The parameters of a search. QueryError when one of them is wrong. `since` looks back from now.
+
+    `longest_ns` bounds the window, when there is one; 0 does not.
+    """
     query, tags = given.get("q", ""), given.get("tags", "")
     if query and tags:
         raise QueryError("invalid request: can't specify tags and q in the same query")
@@ -63,6 +67,7 @@ def search_parameters(given: Mapping[str, str], now_ns: int) -> SearchParameters
         raise QueryError("invalid maxDuration: must be greater than minDuration")
     since = _duration(given, "since")
     window = Window(now_ns - since, now_ns) if since else search_window(given)
+    _bound(window, longest_ns)
     return SearchParameters(query, _tags(tags), shortest, longest, _limit(given), _spans(given), window)
 
 
@@ -78,6 +83,16 @@ def search_window(given: Mapping[str, str]) -> Window:
     return Window(start * SECOND, end * SECOND)
 
 
+def _bound(window: Window, longest_ns: int) -> None:
+    if window.start_ns is None or window.end_ns is None or not longest_ns:
+        return
+    if window.end_ns - window.start_ns > longest_ns:
+        raise QueryError(
+            f"range specified by start and end exceeds {duration_text(longest_ns)}."
+            f" received start={window.start_ns // SECOND} end={window.end_ns // SECOND}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class MetricsParameters:
     """What the metrics endpoints ask for; the step is 0 when it is to be chosen."""
@@ -88,15 +103,19 @@ class MetricsParameters:
     step_ns: int
 
 
-def metrics_parameters(given: Mapping[str, str], now_ns: int) -> MetricsParameters:
-    """The parameters of a metrics query. Without start and end it looks back from now, `since` or an hour."""
+def metrics_parameters(given: Mapping[str, str], now_ns: int, longest_ns: int = MAX_METRICS_RANGE) -> MetricsParameters:
+    """The parameters of a metrics query. Without start and end it looks back from now, `since` or an hour.
+
+    `longest_ns` bounds the window; 0 does not.
+    """
     query = given.get("q") or given.get("query") or ""
     end = _instant(given, "end", now_ns)
     start = _instant(given, "start", end - (_duration(given, "since") or HOUR))
     if end <= start:
         raise QueryError("end must be greater than start")
-    if end - start > MAX_METRICS_RANGE:
-        raise QueryError("metrics query time range exceeds the maximum allowed duration of 24h0m0s")
+    if longest_ns and end - start > longest_ns:
+        allowed = duration_text(longest_ns)
+        raise QueryError(f"metrics query time range exceeds the maximum allowed duration of {allowed}")
     step = _step(given.get("step", ""))
     least = -(-(end - start) // MAX_INTERVALS)
     if 0 < step < least:

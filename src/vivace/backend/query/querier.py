@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from vivace.backend.query.catalogue import Catalogue, Snapshot, Visible
+from vivace.backend.query.lookup import Piece
 from vivace.backend.query.memory import Memory
 from vivace.backend.query.metrics.answer import instant_answer, range_answer
 from vivace.backend.query.metrics.query import query
 from vivace.backend.query.metrics.timeline import Instant, Timeline, default_step, timeline
 from vivace.backend.query.parameters import MetricsParameters, SearchParameters, search_parameters
+from vivace.backend.query.readable import Unreadable
 from vivace.backend.query.rebuild import rebuild
-from vivace.backend.query.search import SearchRequest, search
+from vivace.backend.query.search import SearchRequest, overlaps, search
 from vivace.backend.query.selection import keep_spans, selected_spans
 from vivace.backend.query.shown import Json
 from vivace.backend.query.tag_search import tag_pipeline
@@ -25,9 +27,11 @@ from vivace.errors import QueryError
 from vivace.traceql.parser import parse
 from vivace.traceql.tree import Attribute, Compare, IntrinsicField, MetricsExpression, MetricsPipeline, Pipeline, Scope
 
+T = TypeVar("T")
+
 MEMORY_BYTES: Final = 1 << 30
-TRACE_BYTES: Final = 50_000_000
-"""A trace of more than this, in protobuf, is answered in part."""
+QUERY_BYTES: Final = 131_072
+UNREADABLE: Final = "some of the stored data cannot be read"
 WARM_SEARCH: Final = '{ .a =~ "b.*" } >> { status = error && duration > 1ms } | count() > 1'
 WARM_METRICS: Final = "{ } | rate() by (resource.service.name)"
 
@@ -49,16 +53,31 @@ class Selection:
     with_ancestors: bool = False
 
 
-class Querier:
-    """Everything that can be asked of a store."""
+@dataclass(frozen=True, slots=True)
+class TraceAnswer:
+    """A trace, empty when no unit has it."""
 
-    def __init__(self, snapshot: Snapshot, memory_bytes: int = MEMORY_BYTES) -> None:
-        """`snapshot` gives the visible units; what is computed from them is kept up to `memory_bytes`."""
-        self._catalogue = Catalogue(snapshot, Memory(memory_bytes))
+    trace: TracesData
+    too_large: bool = False
+    """Only a part of it is here."""
+    unreadable: bool = False
+    """There may be more of it in what cannot be read."""
+
+
+class Querier:
+    """Everything that can be asked of a store. What cannot be read of it is left out, and said where it can be."""
+
+    def __init__(self, units: Snapshot | Catalogue, memory_bytes: int = MEMORY_BYTES) -> None:
+        """`units` gives the visible units; what is computed from them is kept up to `memory_bytes`."""
+        self._catalogue = units if isinstance(units, Catalogue) else Catalogue(units, Memory(memory_bytes))
 
     def refresh(self) -> None:
         """Look at the store, so that the next request need not."""
         self._catalogue.visible()
+
+    def close(self) -> None:
+        """Give back all memory; it can be used again."""
+        self._catalogue.close()
 
     def warm_up(self) -> None:
         """Loads what the first query of each kind would have to wait for: the grammar, the regular expressions."""
@@ -75,46 +94,75 @@ class Querier:
             end_ns=parameters.window.end_ns,
             with_spansets=bool(parameters.query),
         )
-        views = self._catalogue.visible()
-        spans, traces = (sum(one.view.rows(table) for one in views) for table in ("spans", "traces"))
-        metrics: Json = {"inspectedTraces": traces, "inspectedSpans": str(spans)} if spans else {}
-        found = search(views, request, check, lambda make: offer(lambda: {"traces": make()}))
-        return {"traces": found, "metrics": metrics}
+        return self._read(lambda views: _searched(views, request, check, offer))
 
     def metrics_range(self, parameters: MetricsParameters, check: Check, offer: Offer = decline) -> Json:
         """The answer of /api/metrics/query_range; partial ones are offered, the newest units first."""
         root = _metrics(parameters.query)
         start, end = parameters.start_ns, parameters.end_ns
         times = timeline(start, end, parameters.step_ns or default_step(start, end))
-        views = self._catalogue.visible()
-        if isinstance(root, MetricsPipeline) and not isinstance(root.aggregate, Compare):
-            _gradually(root, views, times, check, offer)
-        return range_answer(query(root, views, times, check), times)
+
+        def answer(views: Sequence[Visible]) -> Json:
+            if isinstance(root, MetricsPipeline) and not isinstance(root.aggregate, Compare):
+                _gradually(root, views, times, check, offer)
+            return range_answer(query(root, views, times, check), times)
+
+        return self._marked(self._read(answer))
 
     def metrics_instant(self, parameters: MetricsParameters, check: Check) -> Json:
         """The answer of /api/metrics/query."""
         root = _metrics(parameters.query)
         times = Instant(parameters.start_ns, parameters.end_ns)
-        return instant_answer(query(root, self._catalogue.visible(), times, check))
+        return self._marked(self._read(lambda views: instant_answer(query(root, views, times, check))))
 
     def tag_names(self, request: TagRequest, scopes: Sequence[Scope]) -> Mapping[Scope, list[str]]:
         """The keys that occur in each scope."""
-        return tag_names(self._catalogue.visible(), request, scopes)
+        return self._read(lambda views: tag_names(views, request, scopes))
 
     def tag_values(self, request: TagRequest, tag: Attribute | IntrinsicField) -> list[TagValue]:
         """The values that a tag has."""
-        return tag_values(self._catalogue.visible(), request, tag)
+        return self._read(lambda views: tag_values(views, request, tag))
 
     def trace(
-        self, trace_id: int, check: Check = lambda: None, selection: Selection | None = None
-    ) -> tuple[TracesData, bool]:
-        """A trace, empty when no unit has it, and whether that is all of it: it is cut when it is too large."""
-        pieces = self._catalogue.pieces(trace_id)
+        self,
+        trace_id: int,
+        check: Check = lambda: None,
+        selection: Selection | None = None,
+        most_bytes: int | None = None,
+    ) -> TraceAnswer:
+        """A trace; of one that is larger than `most_bytes` only a part."""
         pipeline = _pipeline(selection.query) if selection else None
-        data, complete = rebuild(pieces, TRACE_BYTES, check)
-        if selection and pipeline and pieces:
-            keep_spans(data, selected_spans(pieces, pipeline), with_ancestors=selection.with_ancestors)
-        return data, complete
+
+        def answer(pieces: Sequence[Piece]) -> tuple[TracesData, bool]:
+            data, complete = rebuild(pieces, most_bytes, check)
+            if selection and pipeline and pieces:
+                keep_spans(data, selected_spans(pieces, pipeline), with_ancestors=selection.with_ancestors)
+            return data, complete
+
+        data, complete = self._tried(lambda: answer(self._catalogue.pieces(trace_id)))
+        return TraceAnswer(data, not complete, not self._catalogue.complete)
+
+    def _read(self, answer: Callable[[Sequence[Visible]], T]) -> T:
+        return self._tried(lambda: answer(self._catalogue.visible()))
+
+    def _tried(self, act: Callable[[], T]) -> T:
+        """Tries again without what turns out to be unreadable."""
+        while True:
+            try:
+                return act()
+            except Unreadable as error:
+                self._catalogue.leave_out(error)
+
+    def _marked(self, answer: Json) -> Json:
+        return answer if self._catalogue.complete else answer | {"status": "PARTIAL", "message": UNREADABLE}
+
+
+def _searched(views: Sequence[Visible], request: SearchRequest, check: Check, offer: Offer) -> Json:
+    looked_at = [one for one in views if overlaps(one.view, request.start_ns, request.end_ns)]
+    spans = sum(one.view.unit.info.spans for one in looked_at)
+    metrics: Json = {"inspectedTraces": sum(one.traces for one in looked_at), "inspectedSpans": str(spans)}
+    found = search(looked_at, request, check, lambda make: offer(lambda: {"traces": make()}))
+    return {"traces": found, "metrics": metrics if spans else {}}
 
 
 def _gradually(root: MetricsPipeline, views: Sequence[Visible], times: Timeline, check: Check, offer: Offer) -> None:
@@ -129,6 +177,7 @@ def _gradually(root: MetricsPipeline, views: Sequence[Visible], times: Timeline,
 
 
 def _metrics(text: str) -> MetricsExpression:
+    _short_enough(text)
     try:
         root = parse(text).root
     except QueryError as error:
@@ -140,6 +189,7 @@ def _metrics(text: str) -> MetricsExpression:
 
 
 def _pipeline(text: str) -> Pipeline:
+    _short_enough(text)
     try:
         root = parse(text).root
     except QueryError as error:
@@ -147,3 +197,10 @@ def _pipeline(text: str) -> Pipeline:
     if not isinstance(root, Pipeline):
         raise QueryError("invalid TraceQL query: a metrics query cannot be searched for; ask /api/metrics/query_range")
     return root
+
+
+def _short_enough(text: str) -> None:
+    if len(text.encode(errors="replace")) > QUERY_BYTES:
+        raise QueryError(
+            f"TraceQL expression exceeds the configured maximum size of {QUERY_BYTES} bytes, ask for less at once"
+        )

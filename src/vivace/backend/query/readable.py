@@ -89,12 +89,8 @@ class LeftOut:
         return until is not None and monotonic() < until
 
     def __len__(self) -> int:
-        return len(self._until)
-
-    def only(self, units: frozenset[str]) -> None:
-        """Forget those that are not among the units any more."""
-        with self._lock:
-            self._until = {unit: until for unit, until in self._until.items() if unit in units}
+        now = monotonic()
+        return sum(now < until for until in list(self._until.values()))
 
 
 class Views:

@@ -6,8 +6,10 @@ import asyncio
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,45 +17,82 @@ import uvicorn
 from grpc.aio import Server
 from starlette.applications import Starlette
 
+from vivace.backend.access.access import Access, access
 from vivace.backend.query.api import Api
 from vivace.backend.query.exposition import Metrics
-from vivace.backend.query.querier import Querier
+from vivace.backend.query.queriers import Queriers
 from vivace.backend.query.streaming import streaming_server
 from vivace.backend.query.workers import Workers
 from vivace.backend.store.store import Store
+from vivace.backend.store.unit import Unit
+from vivace.backend.tenant.overrides import Overrides
 from vivace.errors import ConfigurationError, TargetError, VivaceError
 
 REFRESH_S: Final = 0.25
+HEAD_BYTES: Final = 512 << 10
+"""A request line with its headers: enough for the longest query, escaped."""
 GRACE_S: Final = 5.0
 """So long may what is being answered take when the process is told to stop."""
 
 
+@dataclass(frozen=True, slots=True)
+class QuerierSettings:
+    """Addresses are host:port, port 0 a free one."""
+
+    data_dir: Path
+    http: str
+    grpc: str = "127.0.0.1:0"
+    multitenancy: bool = False
+    limits: Path | None = None
+    """A file of limits per tenant."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    tokens: Path | None = None
+    """A file of bearer tokens, of which a caller must give one."""
+    told: Mapping[str, object] = field(default_factory=dict)
+    """What the backend was started with, for /status/config: no secrets."""
+
+
 def run(
-    data_dir: Path, http: str, grpc: str = "127.0.0.1:0", announce: Callable[[str, str], None] = lambda *_: None
+    settings: QuerierSettings,
+    announce: Callable[[str, str], None] = lambda *_: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Addresses are host:port, port 0 a free one; `announce` is told the real ones."""
-    metrics = data_dir / "metrics"
-    querier = Querier(Store(data_dir).snapshot)
-    workers, counted = Workers(), Metrics()
-    told = {"data_dir": str(data_dir), "http": http, "grpc": grpc}
-    api = Api(querier, workers, counted, metrics, told)
-    listener = listen(http)
+    """Serve until SIGTERM or SIGINT. `announce` is told the real addresses, `report` what went wrong."""
+    limits = Overrides(settings.limits, report)
+    allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, report)
+    store = Store(settings.data_dir)
+    queriers = Queriers(partial(_of_tenants, store), limits, settings.multitenancy, report)
+    counted = Metrics()
+    workers = Workers(waited=counted.waited.observe)
+    api = Api(queriers, workers, counted, settings.data_dir / "metrics", settings.told)
+    listener = listen(settings.http)
     stopped = threading.Event()
-    refresher = threading.Thread(target=_refresh, args=(querier, stopped), name="refresh", daemon=True)
-    refresher.start()
-    querier.warm_up()
+    refresher = threading.Thread(target=_refresh, args=(queriers, stopped), name="refresh", daemon=True)
     try:
-        asyncio.run(_serve(api.application(), listener, lambda: _streaming(querier, workers, counted, grpc), announce))
+        if not settings.multitenancy:
+            queriers.reading(None).querier.warm_up()
+        refresher.start()
+        streaming = partial(_streaming, queriers, workers, counted, settings.grpc, allowed)
+        asyncio.run(_serve(api.application(), listener, streaming, allowed, announce))
     finally:
         stopped.set()
-        refresher.join()
+        if refresher.is_alive():
+            refresher.join()
         workers.close()
         listener.close()
 
 
-def _streaming(querier: Querier, workers: Workers, metrics: Metrics, address: str) -> tuple[Server, str]:
+def _of_tenants(store: Store, tenants: Collection[str]) -> Sequence[Unit]:
+    return tuple(unit for unit in store.snapshot() if unit.info.tenant in tenants)
+
+
+def _streaming(
+    queriers: Queriers, workers: Workers, metrics: Metrics, address: str, allowed: Access
+) -> tuple[Server, str]:
     _host_and_port(address, "--grpc")
-    server, port = streaming_server(querier, workers, metrics, address)
+    server, port = streaming_server(queriers, workers, metrics, address, allowed)
     return server, f"{address.rpartition(':')[0]}:{port}"
 
 
@@ -61,11 +100,12 @@ async def _serve(
     application: Starlette,
     listener: socket.socket,
     streaming: Callable[[], tuple[Server, str]],
+    allowed: Access,
     announce: Callable[[str, str], None],
 ) -> None:
     grpc_server, grpc_address = streaming()
-    config = uvicorn.Config(application, http="h11", lifespan="off", access_log=False, log_level="warning")
-    config.timeout_graceful_shutdown = int(GRACE_S)
+    config = allowed.uvicorn_config(application, GRACE_S)
+    config.h11_max_incomplete_event_size = HEAD_BYTES
     server = _HttpServer(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
@@ -107,10 +147,10 @@ def listen(http: str) -> socket.socket:
         raise TargetError(f"--http: cannot listen on {http} ({reason}); choose another address") from error
 
 
-def _refresh(querier: Querier, stopped: threading.Event) -> None:
+def _refresh(queriers: Queriers, stopped: threading.Event) -> None:
     """Takes up new units as they appear, so that queries find them open. What cannot be read, queries report."""
     while not stopped.wait(REFRESH_S):
         try:
-            querier.refresh()
+            queriers.refresh()
         except (OSError, ValueError, VivaceError):  # the next query meets the same, and answers with it
             continue

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from vivace import __version__
-from vivace.backend.query.parameters import MAX_INTERVALS, MAX_LIMIT, MAX_METRICS_RANGE, MAX_SPANS, SECOND
-from vivace.backend.query.querier import MEMORY_BYTES, TRACE_BYTES
-from vivace.backend.query.workers import LIMIT_S, THREADS, WAITING
+from vivace.backend.query.parameters import MAX_INTERVALS, MAX_LIMIT, MAX_SPANS
+from vivace.backend.query.querier import MEMORY_BYTES, QUERY_BYTES
+from vivace.backend.query.workers import THREADS, WAITING
+from vivace.backend.tenant.limits import Limits
+from vivace.backend.tenant.overrides import Overrides
 
 PROCESSES: Final = ("receiver", "indexer")
 ALIVE_S: Final = 5.0
@@ -25,21 +27,23 @@ ETAG: Final = '"0"'
 LIMITS: Final[Mapping[str, int | float]] = {
     "queries_running": THREADS,
     "queries_waiting": WAITING,
-    "query_seconds": LIMIT_S,
+    "query_bytes": QUERY_BYTES,
     "search_traces": MAX_LIMIT,
     "search_spans_per_spanset": MAX_SPANS,
-    "metrics_seconds": MAX_METRICS_RANGE // SECOND,
     "metrics_points": MAX_INTERVALS,
-    "trace_bytes": TRACE_BYTES,
     "memory_bytes": MEMORY_BYTES,
 }
+"""What holds for all tenants together, or for every request."""
 
 
 class Status:
     """Answers the paths below /status."""
 
-    def __init__(self, metrics_folder: Path, told: Mapping[str, str], paths: Sequence[str]) -> None:
+    def __init__(
+        self, metrics_folder: Path, told: Mapping[str, object], paths: Sequence[str], overrides: Overrides
+    ) -> None:
         """`told` is what the process was started with."""
+        self._overrides = overrides
         self._metrics_folder = metrics_folder
         self._told = told
         self._paths = paths
@@ -66,24 +70,46 @@ class Status:
 
     async def config(self, _: Request) -> Response:
         """GET /status/config."""
-        return _yaml({**self._told, "limits": dict(LIMITS)})
+        return _yaml({**self._told, "bounds": dict(LIMITS), "limits": self._overrides.defaults().shown()})
 
     async def limits(self, _: Request) -> Response:
-        """GET /status/overrides: what holds for every tenant."""
-        return _yaml({"defaults": dict(LIMITS), "overrides": {}})
+        """GET /status/overrides: what holds for every tenant, and for those that have limits of their own."""
+        return _yaml(self._all_limits())
+
+    async def limits_of(self, request: Request) -> Response:
+        """GET /status/overrides/{tenant}: what holds for a tenant."""
+        return _yaml(self._overrides.of(request.path_params["tenant"]).shown())
+
+    async def runtime_config(self, request: Request) -> Response:
+        """GET /status/runtime_config: the limits as they are followed now; with mode=diff what is not as it comes."""
+        if request.query_params.get("mode") != "diff":
+            return _yaml(self._all_limits())
+        defaults, built_in = self._overrides.defaults().shown(), Limits().shown()
+        own = {tenant: _differing(one.shown(), defaults) for tenant, one in self._overrides.tenants().items()}
+        return _yaml({"defaults": _differing(defaults, built_in), "overrides": own})
+
+    def _all_limits(self) -> Mapping[str, object]:
+        own = {tenant: limits.shown() for tenant, limits in self._overrides.tenants().items()}
+        return {"defaults": self._overrides.defaults().shown(), "overrides": own}
 
 
-async def overrides(request: Request) -> Response:
-    """/api/overrides: there are none, and none can be made; who would change them must know the version."""
+def overrides(request: Request, limits: Mapping[str, object]) -> Response:
+    """/api/overrides: none can be made here; who would change them must know the version."""
     if request.method in ("GET", "HEAD"):
-        merged = request.query_params.get("scope") == "merged"
-        return JSONResponse({"limits": dict(LIMITS)} if merged else {}, headers={"ETag": ETAG})
+        return _scoped(request.query_params.get("scope") or "api", limits)
     given = request.headers.get("if-match")
     if given is None:
         return PlainTextResponse("must specify If-Match header", 428)
     if given.strip('"') != ETAG.strip('"'):
         return PlainTextResponse("the version does not match", 412)
-    return PlainTextResponse("overrides cannot be changed while the backend runs", 405, headers={"Allow": "GET"})
+    return PlainTextResponse("overrides are changed in the file of limits", 405, headers={"Allow": "GET"})
+
+
+def _scoped(scope: str, limits: Mapping[str, object]) -> Response:
+    """Those made here, of which there are none, or all that hold."""
+    if scope not in ("api", "merged"):
+        return PlainTextResponse(f'unknown scope "{scope}", valid options are api and merged', 400)
+    return JSONResponse({"limits": limits} if scope == "merged" else {}, headers={"ETag": ETAG})
 
 
 def written_lately(path: Path) -> bool:
@@ -92,6 +118,15 @@ def written_lately(path: Path) -> bool:
         return time.time() - path.stat().st_mtime < ALIVE_S
     except OSError:
         return False
+
+
+def _differing(shown: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Of sections of limits what is not the same in others."""
+    sections = {
+        name: {limit: value for limit, value in section.items() if value != base[name][limit]}
+        for name, section in shown.items()
+    }
+    return {name: section for name, section in sections.items() if section}
 
 
 def _yaml(document: Mapping[str, object]) -> Response:

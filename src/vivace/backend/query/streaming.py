@@ -12,76 +12,118 @@ import grpc
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import DecodeError, Message
 
+from vivace.backend.access.access import Access
+from vivace.backend.access.rpc import bind
 from vivace.backend.query.exposition import Metrics
 from vivace.backend.query.parameters import metrics_parameters, search_parameters
 from vivace.backend.query.querier import Check, Offer, Querier
+from vivace.backend.query.queriers import Queriers, Reading
 from vivace.backend.query.shown import Json
 from vivace.backend.query.tags_api import names_v1, names_v2, values_v1, values_v2
 from vivace.backend.query.tempopb import MESSAGES, SERVICE
 from vivace.backend.query.workers import Abandoned, Overloaded, TimedOut, Workers
-from vivace.errors import QueryError, TargetError, VivaceError
+from vivace.backend.tenant.identity import HEADER, TenantError
+from vivace.errors import QueryError, VivaceError
 
 PACKET_BYTES: Final = 1 << 20
 EVERY_S: Final = 0.3
 """Partial answers are sent at most so often."""
+OPEN: Final = Access()
+"""Everyone may call, in the clear."""
+_OPTIONS: Final = (
+    ("grpc.so_reuseport", 0),  # so that a port in use is noticed
+    ("grpc.max_concurrent_streams", 256),
+    ("grpc.max_metadata_size", 16 << 10),
+)
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-Work = Callable[[Querier, Mapping[str, str], Check, Offer], Json]
+Work = Callable[[Reading, Mapping[str, str], Check, Offer], Json]
 
 
-def streaming_server(querier: Querier, workers: Workers, metrics: Metrics, address: str) -> tuple[grpc.aio.Server, int]:
+def streaming_server(
+    queriers: Queriers, workers: Workers, metrics: Metrics, address: str, access: Access = OPEN
+) -> tuple[grpc.aio.Server, int]:
     """A server that is not started yet, and its port. TargetError when the address cannot be used."""
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])  # so that a port in use is noticed
+    server = grpc.aio.server(interceptors=access.interceptors(), options=_OPTIONS)
     methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-        name: grpc.unary_stream_rpc_method_handler(_Method(name, querier, workers, metrics).answer) for name in _METHODS
+        name: grpc.unary_stream_rpc_method_handler(_Method(name, queriers, workers, metrics).answer)
+        for name in _METHODS
     }
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, methods)])
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise TargetError(f"--grpc: cannot listen on {address} ({error}); choose another address") from error
-    return server, port
+    return server, bind(server, address, "--grpc", access.tls)
 
 
 class _Method:
     """One method of the service."""
 
-    def __init__(self, name: str, querier: Querier, workers: Workers, metrics: Metrics) -> None:
+    def __init__(self, name: str, queriers: Queriers, workers: Workers, metrics: Metrics) -> None:
         self._route = f"/{SERVICE}/{name}"
-        request, response, self._work = _METHODS[name]
+        request, response, self._operation, self._work = _METHODS[name]
         self._request, self._response = MESSAGES[request], MESSAGES[response]
-        self._querier, self._workers, self._metrics = querier, workers, metrics
+        self._queriers, self._workers, self._metrics = queriers, workers, metrics
 
     async def answer(self, request: bytes, context: Context) -> AsyncIterator[bytes]:
         """Partial answers as they come, and the whole one last."""
         started = time.perf_counter()
         code = grpc.StatusCode.CANCELLED
         try:
-            async for answer in self._answers(_given(self._request, request)):
+            reading = self._queriers.reading(_organisation(context))
+            async for answer in self._answers(reading, _given(self._request, request)):
                 for packet in _packets(ParseDict(answer, self._response())):
                     yield packet
             code = grpc.StatusCode.OK
         except tuple(_CODES) as error:
-            code = next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
+            code = _code(error)
             await context.abort(code, _said(error))
         finally:
             self._metrics.observe("gRPC", self._route, code.name.lower(), time.perf_counter() - started)
 
-    async def _answers(self, given: Mapping[str, str]) -> AsyncIterator[Json]:
+    async def _answers(self, reading: Reading, given: Mapping[str, str]) -> AsyncIterator[Json]:
         gone, loop = threading.Event(), asyncio.get_running_loop()
-        partial: asyncio.Queue[Json | None] = asyncio.Queue()
-        offer = _Offering(lambda answer: loop.call_soon_threadsafe(partial.put_nowait, answer))
+        partial = _Latest()
+        offer = _Offering(lambda answer: loop.call_soon_threadsafe(partial.put, answer))
         running = asyncio.ensure_future(
-            self._workers.answer(lambda check: self._work(self._querier, given, check, offer), gone)
+            self._workers.answer(lambda check: self._work(reading, given, check, offer), gone, reading.allowance)
         )
-        running.add_done_callback(lambda _: partial.put_nowait(None))
+        running.add_done_callback(lambda _: partial.end())
+        result = "canceled"
         try:
             while (answer := await partial.get()) is not None:
                 yield answer
             yield await running
+            result = "completed"
+        except Overloaded:
+            self._metrics.refuse(reading.tenant)
+            raise
         finally:
             gone.set()
             running.cancel()
+            self._metrics.query(reading.tenant, self._operation, result)
+
+
+class _Latest:
+    """The latest partial answer: a client that reads slowly misses those before it."""
+
+    def __init__(self) -> None:
+        self._answer: Json | None = None
+        self._ended = False
+        self._changed = asyncio.Event()
+
+    def put(self, answer: Json) -> None:
+        self._answer = answer
+        self._changed.set()
+
+    def end(self) -> None:
+        self._ended = True
+        self._changed.set()
+
+    async def get(self) -> Json | None:
+        """None at the end."""
+        await self._changed.wait()
+        answer, self._answer = self._answer, None
+        if not self._ended:
+            self._changed.clear()
+        return answer
 
 
 class _Offering:
@@ -98,6 +140,7 @@ class _Offering:
 
 
 _CODES: Final[Mapping[type[BaseException], grpc.StatusCode]] = {
+    TenantError: grpc.StatusCode.INVALID_ARGUMENT,
     QueryError: grpc.StatusCode.INVALID_ARGUMENT,
     DecodeError: grpc.StatusCode.INVALID_ARGUMENT,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -107,15 +150,27 @@ _CODES: Final[Mapping[type[BaseException], grpc.StatusCode]] = {
     OSError: grpc.StatusCode.INTERNAL,
 }
 _TEXTS: Final[Mapping[type[BaseException], str]] = {
-    Overloaded: "job queue full",
     Abandoned: "the client has gone",
     TimedOut: "the query took longer than is allowed",
     DecodeError: "the request is not a message of this method",
 }
 
 
+def _code(error: BaseException) -> grpc.StatusCode:
+    if isinstance(error, TenantError):
+        return grpc.StatusCode.UNAUTHENTICATED if error.status == 401 else grpc.StatusCode.INVALID_ARGUMENT
+    return next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
+
+
 def _said(error: BaseException) -> str:
     return _TEXTS.get(type(error), str(error))
+
+
+def _organisation(context: Context) -> str | None:
+    for key, value in context.invocation_metadata() or ():
+        if key == HEADER.lower():
+            return value if isinstance(value, str) else value.decode(errors="replace")
+    return None
 
 
 def _given(kind: type[Message], request: bytes) -> Mapping[str, str]:
@@ -169,32 +224,32 @@ def _packets(message: Message) -> Iterable[bytes]:
     yield piece.SerializeToString()
 
 
-def _search(querier: Querier, given: Mapping[str, str], check: Check, offer: Offer) -> Json:
-    return querier.search(search_parameters(given, time.time_ns()), check, offer)
+def _search(reading: Reading, given: Mapping[str, str], check: Check, offer: Offer) -> Json:
+    return reading.querier.search(search_parameters(given, time.time_ns(), reading.search_ns), check, offer)
 
 
-def _range(querier: Querier, given: Mapping[str, str], check: Check, offer: Offer) -> Json:
-    return querier.metrics_range(metrics_parameters(given, time.time_ns()), check, offer)
+def _range(reading: Reading, given: Mapping[str, str], check: Check, offer: Offer) -> Json:
+    return reading.querier.metrics_range(metrics_parameters(given, time.time_ns(), reading.metrics_ns), check, offer)
 
 
-def _instant(querier: Querier, given: Mapping[str, str], check: Check, _: Offer) -> Json:
-    return querier.metrics_instant(metrics_parameters(given, time.time_ns()), check)
+def _instant(reading: Reading, given: Mapping[str, str], check: Check, _: Offer) -> Json:
+    return reading.querier.metrics_instant(metrics_parameters(given, time.time_ns(), reading.metrics_ns), check)
 
 
 def _tags(answer: Callable[[Querier, Mapping[str, str], Check], Json]) -> Work:
-    return lambda querier, given, check, _: answer(querier, given, check)
+    return lambda reading, given, check, _: answer(reading.querier, given, check)
 
 
 def _values(answer: Callable[[Querier, str, Mapping[str, str], Check], Json]) -> Work:
-    return lambda querier, given, check, _: answer(querier, given.get("tagName", ""), given, check)
+    return lambda reading, given, check, _: answer(reading.querier, given.get("tagName", ""), given, check)
 
 
-_METHODS: Final[Mapping[str, tuple[str, str, Work]]] = {
-    "Search": ("SearchRequest", "SearchResponse", _search),
-    "SearchTags": ("SearchTagsRequest", "SearchTagsResponse", _tags(names_v1)),
-    "SearchTagsV2": ("SearchTagsRequest", "SearchTagsV2Response", _tags(names_v2)),
-    "SearchTagValues": ("SearchTagValuesRequest", "SearchTagValuesResponse", _values(values_v1)),
-    "SearchTagValuesV2": ("SearchTagValuesRequest", "SearchTagValuesV2Response", _values(values_v2)),
-    "MetricsQueryRange": ("QueryRangeRequest", "QueryRangeResponse", _range),
-    "MetricsQueryInstant": ("QueryInstantRequest", "QueryInstantResponse", _instant),
+_METHODS: Final[Mapping[str, tuple[str, str, str, Work]]] = {
+    "Search": ("SearchRequest", "SearchResponse", "search", _search),
+    "SearchTags": ("SearchTagsRequest", "SearchTagsResponse", "metadata", _tags(names_v1)),
+    "SearchTagsV2": ("SearchTagsRequest", "SearchTagsV2Response", "metadata", _tags(names_v2)),
+    "SearchTagValues": ("SearchTagValuesRequest", "SearchTagValuesResponse", "metadata", _values(values_v1)),
+    "SearchTagValuesV2": ("SearchTagValuesRequest", "SearchTagValuesV2Response", "metadata", _values(values_v2)),
+    "MetricsQueryRange": ("QueryRangeRequest", "QueryRangeResponse", "metrics", _range),
+    "MetricsQueryInstant": ("QueryInstantRequest", "QueryInstantResponse", "metrics", _instant),
 }

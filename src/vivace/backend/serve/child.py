@@ -77,9 +77,21 @@ def _compactor(settings: ServeSettings, announce: Announce) -> None:
 
 
 def _querier(settings: ServeSettings, announce: Announce) -> None:
-    from vivace.backend.query.server import run  # noqa: PLC0415
+    from vivace.backend.query.server import QuerierSettings, run  # noqa: PLC0415
 
-    run(settings.data_dir, settings.http, settings.grpc, lambda http, grpc: announce(http=http, grpc=grpc))
+    querier = QuerierSettings(
+        data_dir=settings.data_dir,
+        http=settings.http,
+        grpc=settings.grpc,
+        multitenancy=settings.multitenancy,
+        limits=settings.limits,
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+        tls_client_ca=settings.tls_client_ca,
+        tokens=settings.tokens,
+        told=json.loads(settings.encode()),
+    )
+    run(querier, lambda http, grpc: announce(http=http, grpc=grpc), _report)
 
 
 ROLES: Final[Mapping[str, Callable[[ServeSettings, Announce], None]]] = {
