@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import resource
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import pytest
@@ -114,8 +115,8 @@ def test_a_full_disk_is_no_reason_to_end(receiver: Receiver) -> None:
     assert stored_spans(tables) == sent_spans([request(2)])
 
 
-@pytest.mark.parametrize("ahead_bytes", [0])
-def test_requests_are_pushed_back_when_the_log_runs_ahead(receiver: Receiver, ahead_bytes: int) -> None:
+@pytest.mark.parametrize("settings", [{"ahead_bytes": 0}])
+def test_requests_are_pushed_back_when_the_log_runs_ahead(receiver: Receiver, settings: dict[str, Any]) -> None:
     error = _pushed_back(receiver)
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     details = {one.key: one.value for one in error.trailing_metadata()}["grpc-status-details-bin"]

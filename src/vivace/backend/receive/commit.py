@@ -10,16 +10,12 @@ from threading import Condition, Thread
 from time import perf_counter, time_ns
 from typing import Final
 
-import pyarrow as pa
-
 from vivace.backend.receive.answer import Cause, NotTaken
 from vivace.backend.receive.figures import ReceiverFigures
-from vivace.backend.store.batch import Batch
-from vivace.backend.store.flatten import flatten_counted
+from vivace.backend.receive.group import Checked, Outcome, checked
+from vivace.backend.receive.live_traces import LiveTraces
 from vivace.backend.store.log import Entry, LogWriter, payload_of
-from vivace.backend.store.otlp import Refused
-from vivace.backend.store.values import check
-from vivace.backend.tenant.identity import SINGLE_TENANT
+from vivace.backend.tenant.overrides import Overrides
 
 GROUP_BYTES: Final = 8 << 20
 """A group is closed when it has grown to this."""
@@ -28,42 +24,42 @@ GATHER_SECONDS: Final = 0.004
 WAITING_BYTES: Final = 256 << 20
 """With so much waiting to be logged, no more is taken."""
 
-Outcome = int | NotTaken
-"""The number of spans that are on disk, or why there are none."""
-
-_CAUSES: Final = {cause.reason: cause for cause in (Cause.MALFORMED, Cause.TRACE_ID, Cause.SPAN_ID)}
-
 
 @dataclass(slots=True)
 class _Waiting:
     request: bytes
-    done: asyncio.Future[int]
+    tenant: str
+    done: asyncio.Future[Outcome]
 
 
 class Committer:
     """Writes requests to the log from one thread of its own."""
 
-    def __init__(self, writer: LogWriter, figures: ReceiverFigures) -> None:
+    def __init__(self, writer: LogWriter, figures: ReceiverFigures, overrides: Overrides) -> None:
         """To be made inside the event loop that will wait for commits."""
         self._writer = writer
         self._figures = figures
+        self._overrides = overrides
+        self._live = LiveTraces()
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._changed = Condition()
         self._several = False
         self._stopping = False
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        """Set when there will be no more commits, to an exception when that was not asked for."""
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
-    async def commit(self, request: bytes) -> int:
-        """Waits until the request is on disk; returns its number of spans. NotTaken when it will not be."""
+    async def commit(self, request: bytes, tenant: str) -> Outcome:
+        """Waits until the request is committed, or known to be refused."""
         with self._changed:
             if self._stopping:
-                raise NotTaken(Cause.UNAVAILABLE, "the backend is stopping; send again later")
+                return NotTaken(Cause.UNAVAILABLE, "the backend is stopping; send again later")
             if self._waiting_bytes > WAITING_BYTES:
-                raise NotTaken(Cause.OVERLOADED, f"{self._waiting_bytes} bytes wait for the disk; send again later")
-            waiting = _Waiting(request, self._loop.create_future())
+                return NotTaken(Cause.OVERLOADED, f"{self._waiting_bytes} bytes wait for the disk; send again later")
+            waiting = _Waiting(request, tenant, self._loop.create_future())
             self._waiting.append(waiting)
             self._waiting_bytes += len(request)
             self._changed.notify()
@@ -78,9 +74,14 @@ class Committer:
         self._writer.close()
 
     def _run(self) -> None:
-        while group := self._next_group():
-            outcomes = self._commit([waiting.request for waiting in group])
-            self._loop.call_soon_threadsafe(_resolve, group, outcomes)
+        try:
+            while group := self._next_group():
+                resolved = self._commit(group)
+                self._loop.call_soon_threadsafe(_resolve, resolved)
+        except BaseException as error:
+            self._loop.call_soon_threadsafe(self.ended.set_exception, error)
+            raise
+        self._loop.call_soon_threadsafe(self.ended.set_result, None)
 
     def _next_group(self) -> list[_Waiting]:
         """What waits, up to a size; empty when there will be no more."""
@@ -97,55 +98,44 @@ class Committer:
             self._several = len(group) > 1
             return group
 
-    def _commit(self, requests: Sequence[bytes]) -> list[Outcome]:
+    def _commit(self, group: Sequence[_Waiting]) -> list[tuple[_Waiting, Outcome]]:
         started, received_ns = perf_counter(), time_ns()
+        tenants: dict[str, list[_Waiting]] = {}
+        for waiting in group:
+            tenants.setdefault(waiting.tenant, []).append(waiting)
+        parts = {tenant: self._checked(tenant, members) for tenant, members in tenants.items()}
+        resolved = [pair for tenant, part in parts.items() for pair in zip(tenants[tenant], part.outcomes, strict=True)]
+        entries = [
+            Entry(tenant, payload_of(part.batch), part.batch.spans, received_ns)
+            for tenant, part in parts.items()
+            if part.batch is not None
+        ]
         try:
-            checked = _checked(requests)
-            if checked.batch is not None and checked.batch.spans:
-                payload = payload_of(checked.batch)
-                self._writer.append([Entry(SINGLE_TENANT, payload, checked.batch.spans, received_ns)])
-                self._figures.logged(payload.size, perf_counter() - started)
+            if entries:
+                self._writer.append(entries)
         except OSError as error:
-            return [NotTaken(Cause.UNAVAILABLE, f"the log cannot be written: {error}; send again later")] * len(
-                requests
-            )
-        return checked.outcomes
+            self._figures.not_logged()
+            why = NotTaken(Cause.UNAVAILABLE, f"the log cannot be written: {error}; send again later")
+            return [(waiting, outcome if isinstance(outcome, NotTaken) else why) for waiting, outcome in resolved]
+        if entries:
+            self._figures.logged(sum(entry.payload.size for entry in entries), perf_counter() - started)
+        for tenant, part in parts.items():
+            self._note(tenant, part)
+        return resolved
+
+    def _checked(self, tenant: str, members: Sequence[_Waiting]) -> Checked:
+        return checked([waiting.request for waiting in members], tenant, self._overrides.of(tenant), self._live)
+
+    def _note(self, tenant: str, part: Checked) -> None:
+        if part.verdict is not None:
+            self._live.written(part.verdict)
+        for reason, spans in part.discarded.items():
+            self._figures.discarded(tenant, reason, spans)
+        for scope, count in part.cut.items():
+            self._figures.attributes_cut(tenant, scope, count)
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    batch: Batch | None
-    outcomes: list[Outcome]
-
-
-def _checked(requests: Sequence[bytes]) -> _Checked:
-    """All requests as one batch; when any of them is refused, the others without it."""
-    try:
-        batch, counts = _decoded(requests)
-        return _Checked(batch, list(counts))
-    except Refused as refused:
-        if len(requests) == 1:
-            return _Checked(None, [_not_taken(refused)])
-    outcomes: list[Outcome] = [_checked([request]).outcomes[0] for request in requests]
-    good = [request for request, outcome in zip(requests, outcomes, strict=True) if isinstance(outcome, int)]
-    return _Checked(_decoded(good)[0] if good else None, outcomes)
-
-
-def _decoded(requests: Sequence[bytes]) -> tuple[Batch, list[int]]:
-    batch, counts = flatten_counted(requests)
-    check(pa.concat_arrays([lists.messages for lists in batch.attributes.values()]))
-    return batch, counts
-
-
-def _not_taken(refused: Refused) -> NotTaken:
-    return NotTaken(_CAUSES[refused.reason], str(refused), refused.spans)
-
-
-def _resolve(group: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
-    for waiting, outcome in zip(group, outcomes, strict=True):
-        if waiting.done.done():
-            continue  # the client has gone
-        if isinstance(outcome, NotTaken):
-            waiting.done.set_exception(outcome)
-        else:
+def _resolve(resolved: Sequence[tuple[_Waiting, Outcome]]) -> None:
+    for waiting, outcome in resolved:
+        if not waiting.done.done():  # else the client has gone
             waiting.done.set_result(outcome)

@@ -1,64 +1,128 @@
-"""OTLP over HTTP: POST /v1/traces with protobuf, plain or gzipped."""
+"""OTLP over HTTP: POST /v1/traces with protobuf or JSON, plain or gzipped."""
 
 from __future__ import annotations
 
 import asyncio
-import zlib
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
+from isal import igzip_lib, isal_zlib
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vivace.backend.receive.answer import RETRY_SECONDS, Cause, NotTaken
+from vivace.backend.receive.answer import Cause, NotTaken, Taken
 from vivace.backend.receive.intake import MESSAGE_BYTES, Intake
+from vivace.backend.receive.otlp_json import protobuf_of
+from vivace.backend.tenant.identity import HEADER
 
 TRANSPORT: Final = "http"
 PROTOBUF: Final = "application/x-protobuf"
+JSON: Final = "application/json"
+GZIP: Final = "gzip"
+RECEIVING_BYTES: Final = 256 << 20
+"""With so much of requests in memory that are not logged yet, no more is received."""
+CONVERSIONS: Final = 2
+"""So many requests are unpacked or converted at once: each may take memory many times its size."""
 _PLAIN: Final = ("", "identity")
 _TOO_LARGE: Final = f"the request is larger than {MESSAGE_BYTES} bytes; send smaller ones"
 
 
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """How a request is written, and so its answer."""
+
+    content_type: str
+    encoding: str
+
+    def check(self) -> None:
+        """NotTaken when nothing of this kind is understood."""
+        if self.content_type not in {PROTOBUF, JSON}:
+            what = f"content type {self.content_type!r} is not supported; send {PROTOBUF} or {JSON}"
+            raise NotTaken(Cause.MEDIA_TYPE, what)
+        if self.encoding not in {*_PLAIN, GZIP}:
+            what = f"content encoding {self.encoding!r} is not supported; send {GZIP} or none"
+            raise NotTaken(Cause.MEDIA_TYPE, what)
+
+    @property
+    def plain(self) -> bool:
+        """There is nothing to be unpacked or converted."""
+        return self.content_type == PROTOBUF and self.encoding in _PLAIN
+
+    def taken(self, taken: Taken) -> Response:
+        """The answer to a request that was taken."""
+        return Response(taken.json if self.content_type == JSON else taken.protobuf, media_type=self._answered)
+
+    def refused(self, refusal: NotTaken) -> Response:
+        """The answer to a request that was not."""
+        headers = {} if refusal.retry_after is None else {"Retry-After": refusal.retry_after}
+        body = refusal.json if self.content_type == JSON else refusal.status
+        return Response(body, refusal.cause.http_status, headers, media_type=self._answered)
+
+    @property
+    def _answered(self) -> str:
+        return JSON if self.content_type == JSON else PROTOBUF
+
+    def unpacked(self, body: bytes) -> bytes:
+        """The request in protobuf, plain."""
+        plain = body if self.encoding in _PLAIN else unzipped(body)
+        return protobuf_of(plain) if self.content_type == JSON else plain
+
+
+class _Receiving:
+    """How many bytes of requests are in memory, and the bound on them."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    @asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """A request's body; it counts until the context ends. NotTaken when it is too large, or there are too many."""
+        parts, size = [], 0
+        try:
+            async for part in request.stream():
+                size += len(part)
+                self._bytes += len(part)
+                if size > MESSAGE_BYTES:
+                    raise NotTaken(Cause.TOO_LARGE, _TOO_LARGE)
+                if self._bytes > RECEIVING_BYTES:
+                    raise NotTaken(Cause.OVERLOADED, f"{self._bytes} bytes are being received; send again later")
+                parts.append(part)
+            yield b"".join(parts)
+        finally:
+            self._bytes -= size
+
+
 def http_application(intake: Intake) -> Starlette:
     """The application that answers POST /v1/traces."""
+    receiving = _Receiving()
+    converter = ThreadPoolExecutor(CONVERSIONS, "convert")
 
     async def export(request: Request) -> Response:
+        form, tenant = _format(request), None
         try:
-            body = await _body(request)
+            form.check()
+            tenant = intake.tenant(request.headers.get(HEADER))
+            async with receiving.body(request) as body:
+                loop = asyncio.get_running_loop()
+                plain = body if form.plain else await loop.run_in_executor(converter, form.unpacked, body)
+                return form.taken(await intake.take(plain, tenant, TRANSPORT))
         except NotTaken as refusal:
-            intake.refuse(refusal, TRANSPORT)
-            return _refusal(refusal)
+            intake.refuse(refusal, tenant, TRANSPORT)
+            return form.refused(refusal)
         except ClientDisconnect:
             return Response(status_code=Cause.MALFORMED.http_status)
-        try:
-            await intake.take(body, TRANSPORT)
-        except NotTaken as refusal:
-            return _refusal(refusal)
-        return Response(b"", media_type=PROTOBUF)
 
     return Starlette(routes=[Route("/v1/traces", export, methods=["POST"])])
 
 
-async def _body(request: Request) -> bytes:
+def _format(request: Request) -> _Format:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != PROTOBUF:
-        raise NotTaken(Cause.MEDIA_TYPE, f"content type {content_type!r} is not supported; send {PROTOBUF}")
-    encoding = request.headers.get("content-encoding", "").strip().lower()
-    if encoding not in {*_PLAIN, "gzip"}:
-        raise NotTaken(Cause.MEDIA_TYPE, f"content encoding {encoding!r} is not supported; send gzip or none")
-    body = await _received(request)
-    return body if encoding in _PLAIN else await asyncio.to_thread(unzipped, body)
-
-
-async def _received(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MESSAGE_BYTES:
-            raise NotTaken(Cause.TOO_LARGE, _TOO_LARGE)
-        parts.append(part)
-    return b"".join(parts)
+    return _Format(content_type, request.headers.get("content-encoding", "").strip().lower())
 
 
 def unzipped(body: bytes, limit: int = MESSAGE_BYTES) -> bytes:
@@ -66,7 +130,7 @@ def unzipped(body: bytes, limit: int = MESSAGE_BYTES) -> bytes:
     parts, size = [], 0
     try:
         while body:
-            member = zlib.decompressobj(wbits=31)
+            member = isal_zlib.decompressobj(wbits=31)
             parts.append(member.decompress(body, limit - size + 1))
             size += len(parts[-1])
             if size > limit:
@@ -74,11 +138,6 @@ def unzipped(body: bytes, limit: int = MESSAGE_BYTES) -> bytes:
             if not member.eof:
                 raise NotTaken(Cause.MALFORMED, "the gzip data end too early; send the whole of them")
             body = member.unused_data
-    except zlib.error as error:
+    except igzip_lib.IsalError as error:  # type: ignore[misc] # the stub makes it a variable
         raise NotTaken(Cause.MALFORMED, f"not gzip data: {error}") from error
     return b"".join(parts)
-
-
-def _refusal(refusal: NotTaken) -> Response:
-    headers = {"Retry-After": str(RETRY_SECONDS)} if refusal.cause.retryable else None
-    return Response(refusal.status, refusal.cause.http_status, headers, media_type=PROTOBUF)

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
+from vivace.backend.access.access import access
 from vivace.backend.receive.commit import Committer
 from vivace.backend.receive.figures import ReceiverFigures
 from vivace.backend.receive.intake import Intake
@@ -20,8 +21,9 @@ from vivace.backend.receive.otlp_grpc import grpc_server
 from vivace.backend.receive.otlp_http import http_application
 from vivace.backend.store.figures import FiguresFile
 from vivace.backend.store.folder import DataFolder
-from vivace.backend.store.log import LogWriter, cut_torn_tail
+from vivace.backend.store.log import LogWriter, Sync, cut_torn_tail
 from vivace.backend.store.manifest import read_manifest
+from vivace.backend.tenant.overrides import Overrides
 from vivace.errors import ConfigurationError, TargetError
 
 PROCESS: Final = "receiver"
@@ -31,12 +33,22 @@ AHEAD_BYTES: Final = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class ReceiverSettings:
-    """Where to listen, as host:port with port 0 for a free one, and what the log may be ahead of the indexer."""
+    """Where to listen, as host:port with port 0 for a free one, to whom, and what an acknowledgement means."""
 
     data_dir: Path
     otlp_grpc: str
     otlp_http: str
     ahead_bytes: int = AHEAD_BYTES
+    """What the log may be ahead of the indexer."""
+    wal_sync: str = Sync.ALWAYS
+    """A value of Sync."""
+    multitenancy: bool = False
+    limits: Path | None = None
+    """A file of overrides."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    tokens: Path | None = None
 
 
 def run(settings: ReceiverSettings, announce: Callable[[str, str], None], report: Callable[[str], None]) -> None:
@@ -49,16 +61,16 @@ async def _serve(
 ) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, report)
+    overrides = Overrides(settings.limits, report)
     folder = DataFolder(settings.data_dir)
-    if damage := cut_torn_tail(folder.log):
-        report(f"{damage}; they are of a request that was not acknowledged before a crash, and were removed")
     figures = ReceiverFigures()
     file = FiguresFile(figures.registry, folder.metrics, PROCESS)
-    committer = Committer(LogWriter(folder.log, first=read_manifest(folder.manifest).log.file + 1), figures)
-    intake = Intake(committer, figures, folder, settings.ahead_bytes)
-    server, grpc_port = grpc_server(intake, settings.otlp_grpc)
+    committer = Committer(_log(folder, Sync(settings.wal_sync), report), figures, overrides)
+    intake = Intake(committer, figures, folder, settings.ahead_bytes, overrides, multitenancy=settings.multitenancy)
+    server, grpc_port = grpc_server(intake, settings.otlp_grpc, allowed)
     listener = listen(settings.otlp_http, "--otlp-http")
-    http = _HttpServer(intake)
+    http = _HttpServer(allowed.uvicorn_config(http_application(intake), GRACE_SECONDS))
     watch = asyncio.create_task(intake.watch())
     http_task = asyncio.create_task(http.serve(sockets=[listener]))
     await server.start()
@@ -66,30 +78,31 @@ async def _serve(
     host, http_port = listener.getsockname()[:2]
     announce(f"{host_of(settings.otlp_grpc)}:{grpc_port}", f"{host}:{http_port}")
     waiting = asyncio.create_task(stopped.wait())
-    await asyncio.wait({waiting, watch, http_task}, return_when=asyncio.FIRST_COMPLETED)
+    ends: set[asyncio.Future[Any]] = {waiting, watch, http_task, committer.ended}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     http.should_exit = True
     await asyncio.gather(server.stop(GRACE_SECONDS), http_task)
     await asyncio.to_thread(committer.stop)
     await asyncio.to_thread(file.stop)
-    if watch.done():
-        watch.result()  # raises what ended it
     watch.cancel()
+    for task in (watch, committer.ended):
+        if task.done():
+            task.result()  # raises what ended it
+
+
+def _log(folder: DataFolder, sync_when: Sync, report: Callable[[str], None]) -> LogWriter:
+    """The log, ready to be written to; TargetError when it is not."""
+    first = read_manifest(folder.manifest).log.file + 1
+    try:
+        if damage := cut_torn_tail(folder.log):
+            report(f"{damage}; if they are of a request, it was not acknowledged before the crash that tore it")
+        return LogWriter(folder.log, first=first, sync_when=sync_when)
+    except OSError as error:
+        raise TargetError(f"{folder.log}: cannot be written ({error.strerror or error}); make room for it") from error
 
 
 class _HttpServer(uvicorn.Server):
     """A server that leaves signals to the process that it is a part of."""
-
-    def __init__(self, intake: Intake) -> None:
-        super().__init__(
-            uvicorn.Config(
-                http_application(intake),
-                http="h11",
-                lifespan="off",
-                access_log=False,
-                log_level="warning",
-                timeout_graceful_shutdown=int(GRACE_SECONDS),
-            )
-        )
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

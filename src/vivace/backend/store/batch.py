@@ -133,6 +133,27 @@ def _one_list(array: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(np.array([0, len(array)], np.int32)), array)
 
 
+def selected(batch: Batch, kept: npt.NDArray[np.bool_]) -> Batch:
+    """Some of the spans, with what belongs to them; resources and scopes stay, of which nothing may be left."""
+    columns, attributes = dict(batch.columns), dict(batch.attributes)
+    columns["spans"], attributes["spans"] = _rows(batch, "spans", kept)
+    new_row = (np.cumsum(kept) - 1).astype(np.uint32)
+    for table in ("events", "links"):
+        span = batch.columns[table]["span"].to_numpy()
+        rows, attributes[table] = _rows(batch, table, kept[span])
+        columns[table] = {**rows, "span": pa.array(new_row[rows["span"].to_numpy()])}
+    return Batch(columns, attributes)
+
+
+def _rows(batch: Batch, table: str, kept: npt.NDArray[np.bool_]) -> tuple[dict[str, pa.Array], AttributeLists]:
+    mask = pa.array(kept)
+    lists = batch.attributes[table]
+    offsets = np.concatenate([[0], np.cumsum(lists.counts[kept])]).astype(np.int32)
+    used, codes = np.unique(lists.codes[np.repeat(kept, lists.counts)], return_inverse=True)
+    chosen = AttributeLists(offsets, codes.astype(np.int32), lists.messages.take(pa.array(used)))
+    return {name: column.filter(mask) for name, column in batch.columns[table].items()}, chosen
+
+
 def concatenate(batches: Sequence[Batch]) -> Batch:
     """One batch with the rows of all, references and attribute numbers adjusted."""
     if len(batches) == 1:

@@ -99,6 +99,9 @@ _MESSAGES: Final[dict[str, tuple[_Field, ...]]] = {
         _Field("string_index", 8, "int32"),
     ),
     "Array": (_Field("values", 1, "*Value"),),
+    "Counted": (_Field("resource_spans", 1, "*CountedResource"),),
+    "CountedResource": (_Field("scope_spans", 2, "*CountedScope"),),
+    "CountedScope": (_Field("spans", 2, "*bytes"),),
 }
 """The wire format of opentelemetry-proto's trace.proto as far as it is stored; nested any-values stay bytes."""
 
@@ -138,6 +141,7 @@ def _descriptor() -> FileDescriptor:
 _FILE: Final = _descriptor()
 _HANDLERS: Final = ptars.HandlerPool([_FILE])
 _REQUEST: Final = _HANDLERS.get_for_message(_FILE.message_types_by_name["Request"])
+_COUNTED: Final = _HANDLERS.get_for_message(_FILE.message_types_by_name["Counted"])
 _ARRAY: Final = _HANDLERS.get_for_message(_FILE.message_types_by_name["Array"])
 _ATTRIBUTE: Final = _HANDLERS.get_for_message(_FILE.message_types_by_name["Attribute"])
 
@@ -150,6 +154,13 @@ def resource_spans(requests: Sequence[bytes]) -> pa.ListArray:
     """One list of ResourceSpans structs per ExportTraceServiceRequest. Refused when the bytes are not OTLP."""
     with _refusing("not an OTLP trace request"):
         return _REQUEST.list_to_record_batch(list(requests)).column(0)
+
+
+def count_spans(request: bytes) -> int:
+    """How many spans an ExportTraceServiceRequest has, without decoding them. Refused when the bytes are not OTLP."""
+    with _refusing("not an OTLP trace request"):
+        resources = _COUNTED.list_to_record_batch([request]).column(0)
+        return len(resources.values.field("scope_spans").values.field("spans").values)
 
 
 def key_values(messages: pa.BinaryArray) -> pa.RecordBatch:
