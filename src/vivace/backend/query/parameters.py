@@ -95,12 +95,14 @@ def _bound(window: Window, longest_ns: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class MetricsParameters:
-    """What the metrics endpoints ask for; the step is 0 when it is to be chosen."""
+    """What the metrics endpoints ask for; 0 for the step, series or exemplars leaves the choice to the backend."""
 
     query: str
     start_ns: int
     end_ns: int
     step_ns: int
+    series: int = 0
+    exemplars: int = 0
 
 
 def metrics_parameters(given: Mapping[str, str], now_ns: int, longest_ns: int = MAX_METRICS_RANGE) -> MetricsParameters:
@@ -122,7 +124,8 @@ def metrics_parameters(given: Mapping[str, str], now_ns: int, longest_ns: int = 
         raise QueryError(
             f"step of {duration_text(step)} is too small, minimum step for given range is {duration_text(least)}"
         )
-    return MetricsParameters(query, start, end, step)
+    series, exemplars = (whole_number(given.get(name) or "0", name) for name in ("maxSeries", "exemplars"))
+    return MetricsParameters(query, start, end, step, series, exemplars)
 
 
 def tag_limit(given: Mapping[str, str]) -> int:

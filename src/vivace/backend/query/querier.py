@@ -13,6 +13,7 @@ from vivace.backend.query.catalogue import Catalogue, Snapshot, Visible
 from vivace.backend.query.lookup import Piece
 from vivace.backend.query.memory import Memory
 from vivace.backend.query.metrics.answer import instant_answer, range_answer
+from vivace.backend.query.metrics.bounds import Bounds, asked_bounds
 from vivace.backend.query.metrics.query import query
 from vivace.backend.query.metrics.timeline import Instant, Timeline, default_step, timeline
 from vivace.backend.query.parameters import MetricsParameters, SearchParameters, search_parameters
@@ -25,11 +26,20 @@ from vivace.backend.query.tag_search import tag_pipeline
 from vivace.backend.query.tags import TagRequest, TagValue, tag_names, tag_values
 from vivace.errors import QueryError
 from vivace.traceql.parser import parse
-from vivace.traceql.tree import Attribute, Compare, IntrinsicField, MetricsExpression, MetricsPipeline, Pipeline, Scope
+from vivace.traceql.tree import (
+    Attribute,
+    Compare,
+    Hint,
+    IntrinsicField,
+    MetricsExpression,
+    MetricsPipeline,
+    Pipeline,
+    Scope,
+)
 
 T = TypeVar("T")
 
-MEMORY_BYTES: Final = 1 << 30
+MEMORY_BYTES: Final = 800_000_000
 QUERY_BYTES: Final = 131_072
 UNREADABLE: Final = "some of the stored data cannot be read"
 WARM_SEARCH: Final = '{ .a =~ "b.*" } >> { status = error && duration > 1ms } | count() > 1'
@@ -98,22 +108,24 @@ class Querier:
 
     def metrics_range(self, parameters: MetricsParameters, check: Check, offer: Offer = decline) -> Json:
         """The answer of /api/metrics/query_range; partial ones are offered, the newest units first."""
-        root = _metrics(parameters.query)
+        root, hints = _metrics(parameters.query)
+        bounds = asked_bounds(parameters.series, parameters.exemplars, hints)
         start, end = parameters.start_ns, parameters.end_ns
         times = timeline(start, end, parameters.step_ns or default_step(start, end))
 
         def answer(views: Sequence[Visible]) -> Json:
             if isinstance(root, MetricsPipeline) and not isinstance(root.aggregate, Compare):
                 _gradually(root, views, times, check, offer)
-            return range_answer(query(root, views, times, check), times)
+            return range_answer(query(root, views, times, check, bounds), times)
 
         return self._marked(self._read(answer))
 
     def metrics_instant(self, parameters: MetricsParameters, check: Check) -> Json:
         """The answer of /api/metrics/query."""
-        root = _metrics(parameters.query)
+        root, _ = _metrics(parameters.query)
+        bounds = Bounds(parameters.series)
         times = Instant(parameters.start_ns, parameters.end_ns)
-        return self._marked(self._read(lambda views: instant_answer(query(root, views, times, check))))
+        return self._marked(self._read(lambda views: instant_answer(query(root, views, times, check, bounds))))
 
     def tag_names(self, request: TagRequest, scopes: Sequence[Scope]) -> Mapping[Scope, list[str]]:
         """The keys that occur in each scope."""
@@ -176,16 +188,16 @@ def _gradually(root: MetricsPipeline, views: Sequence[Visible], times: Timeline,
         offer(lambda known=known: range_answer(query(root, known, times, check), times))  # type: ignore[misc]
 
 
-def _metrics(text: str) -> MetricsExpression:
+def _metrics(text: str) -> tuple[MetricsExpression, Sequence[Hint]]:
     _short_enough(text)
     try:
-        root = parse(text).root
+        parsed = parse(text)
     except QueryError as error:
         prefix = "" if error.line else "compiling query: "
         raise QueryError(f"{prefix}{error}", error.line, error.column) from error
-    if isinstance(root, Pipeline):
+    if isinstance(parsed.root, Pipeline):
         raise QueryError("not a metrics query")
-    return root
+    return parsed.root, parsed.hints
 
 
 def _pipeline(text: str) -> Pipeline:
