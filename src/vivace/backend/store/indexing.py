@@ -13,6 +13,7 @@ from vivace.backend.store.figures import FiguresFile
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.indexer import Indexer
 from vivace.backend.store.indexer_figures import IndexerFigures
+from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.opening import open_storage
 from vivace.backend.store.storage.settings import StorageSettings
 
@@ -36,7 +37,7 @@ def run(
     folder = DataFolder(data_dir)
     figures = IndexerFigures()
     file = FiguresFile(figures.registry, folder.metrics, PROCESS)
-    blocks = open_storage(storage or StorageSettings(), folder)
+    blocks = open_storage(storage or StorageSettings(), folder, StorageFigures(figures.registry, PROCESS))
     indexer = Indexer(folder, figures, report, storage=blocks)
     file.start()
     announce()

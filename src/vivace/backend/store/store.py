@@ -11,6 +11,7 @@ from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import read_manifest
 from vivace.backend.store.proposal import DAMAGED, Proposal, propose
 from vivace.backend.store.segment import open_segment
+from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.opening import open_storage
 from vivace.backend.store.storage.settings import StorageSettings
 from vivace.backend.store.unit import CACHE_BYTES, ColumnCache, Unit, UnitInfo, UnitKind, UnreadableUnit
@@ -21,10 +22,16 @@ Version = tuple[int, int, int]
 class Store:
     """Reads a data folder that an indexer may be writing. Safe for use by several threads."""
 
-    def __init__(self, data_dir: Path, cache_bytes: int = CACHE_BYTES, storage: StorageSettings | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        cache_bytes: int = CACHE_BYTES,
+        storage: StorageSettings | None = None,
+        figures: StorageFigures | None = None,
+    ) -> None:
         """Decoded columns of blocks are kept in memory up to `cache_bytes`; blocks are in storage, if it is given."""
         self._folder = DataFolder(data_dir)
-        self._storage = open_storage(storage or StorageSettings(), self._folder)
+        self._storage = open_storage(storage or StorageSettings(), self._folder, figures)
         self._cache = ColumnCache(cache_bytes)
         self._lock = Lock()
         self._version: Version | None = None
