@@ -74,8 +74,7 @@ async def serve(
         await server.startup(sockets=[listener])
         started.set()
         await asyncio.to_thread(stopping.wait)
-        await inner.stop(1)
-        await server.shutdown(sockets=[listener])
+        await asyncio.gather(inner.stop(1), server.shutdown(sockets=[listener]))
         await asyncio.sleep(0.3)  # in which TLS says goodbye
 
 

@@ -7,10 +7,12 @@ import urllib.request
 from contextlib import closing
 from pathlib import Path
 
+import grpc
 import psutil
 import pytest
 from tests.backend.serve.server import Load, Server, sent_span_ids, stored_span_ids
 
+from vivace.backend.query.tempopb import MESSAGES
 from vivace.backend.serve.settings import ServeSettings, read_addresses
 from vivace.backend.serve.supervisor import Backend
 from vivace.errors import TargetError, VivaceError
@@ -22,6 +24,13 @@ def settings(root: Path, http: str = FREE, otlp_grpc: str = FREE, otlp_http: str
     return ServeSettings(root, http, otlp_grpc, otlp_http)
 
 
+def streamed(address: str) -> list[bytes]:
+    """The answers of a streamed search for everything."""
+    with grpc.insecure_channel(address) as channel:
+        search: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream("/tempopb.StreamingQuerier/Search")
+        return list(search(MESSAGES["SearchRequest"](Query="{ }").SerializeToString(), timeout=20))
+
+
 def test_a_backend_starts_serves_and_stops(tmp_path: Path) -> None:
     backend = Backend(settings(tmp_path / "data"))
     backend.start()
@@ -31,6 +40,8 @@ def test_a_backend_starts_serves_and_stops(tmp_path: Path) -> None:
         assert read_addresses(tmp_path / "data" / "addresses.json") == backend.addresses
         with closing(urllib.request.urlopen(f"http://{backend.addresses.http}/ready", timeout=10)) as answer:
             assert answer.status == 200
+        for address in (backend.addresses.http, backend.addresses.grpc):
+            assert streamed(address) == [MESSAGES["SearchResponse"](metrics={}).SerializeToString()]
         load = Load(backend.addresses.otlp_grpc, first_seed=0)
         time.sleep(0.5)
         load.stop()

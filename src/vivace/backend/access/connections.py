@@ -25,7 +25,7 @@ class Bounds:
 DEFAULT_BOUNDS: Final = Bounds()
 
 
-class _BoundedProtocol(H11Protocol):
+class BoundedProtocol(H11Protocol):
     """uvicorn's protocol, of which every wait for the client comes to an end."""
 
     bounds: Bounds
@@ -53,9 +53,13 @@ class _BoundedProtocol(H11Protocol):
         super().resume_writing()
         self._taken()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def let_go(self) -> None:
+        """For a connection that is somebody else's from now on."""
         self._arrived()
         self._taken()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.let_go()
         super().connection_lost(exc)
 
     def _await_request(self) -> None:
@@ -88,4 +92,4 @@ class _BoundedProtocol(H11Protocol):
 
 def bounded(bounds: Bounds = DEFAULT_BOUNDS) -> type[Any]:
     """For `http` of uvicorn.Config."""
-    return type("BoundedProtocol", (_BoundedProtocol,), {"bounds": bounds})
+    return type("BoundedProtocol", (BoundedProtocol,), {"bounds": bounds})

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import uvicorn
@@ -20,9 +21,12 @@ from starlette.applications import Starlette
 from vivace.backend.access.access import Access, access
 from vivace.backend.query.api import Api
 from vivace.backend.query.exposition import Metrics
+from vivace.backend.query.querier import warm_up
 from vivace.backend.query.queriers import Queriers
+from vivace.backend.query.shared_port import shared_port
 from vivace.backend.query.streaming import streaming_server
 from vivace.backend.query.workers import Workers
+from vivace.backend.store.storage.settings import StorageSettings
 from vivace.backend.store.store import Store
 from vivace.backend.store.unit import Unit
 from vivace.backend.tenant.overrides import Overrides
@@ -50,6 +54,7 @@ class QuerierSettings:
     tls_client_ca: Path | None = None
     tokens: Path | None = None
     """A file of bearer tokens, of which a caller must give one."""
+    storage: StorageSettings = field(default_factory=StorageSettings)
     told: Mapping[str, object] = field(default_factory=dict)
     """What the backend was started with, for /status/config: no secrets."""
 
@@ -62,7 +67,7 @@ def run(
     """Serve until SIGTERM or SIGINT. `announce` is told the real addresses, `report` what went wrong."""
     limits = Overrides(settings.limits, report)
     allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, report)
-    store = Store(settings.data_dir)
+    store = Store(settings.data_dir, storage=settings.storage)
     queriers = Queriers(partial(_of_tenants, store), limits, settings.multitenancy, report)
     counted = Metrics()
     workers = Workers(waited=counted.waited.observe)
@@ -72,7 +77,7 @@ def run(
     refresher = threading.Thread(target=_refresh, args=(queriers, stopped), name="refresh", daemon=True)
     try:
         if not settings.multitenancy:
-            queriers.reading(None).querier.warm_up()
+            queriers.reading(None)
         refresher.start()
         streaming = partial(_streaming, queriers, workers, counted, settings.grpc, allowed)
         asyncio.run(_serve(api.application(), listener, streaming, allowed, announce))
@@ -103,17 +108,33 @@ async def _serve(
     allowed: Access,
     announce: Callable[[str, str], None],
 ) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     grpc_server, grpc_address = streaming()
+    with TemporaryDirectory(prefix="vivace-") as folder:
+        inside = Path(folder, "grpc")
+        grpc_server.add_insecure_port(f"unix:{inside}")
+        await grpc_server.start()
+        http = _HttpServer(_http_config(application, allowed, inside))
+        serving = asyncio.create_task(http.serve(sockets=[listener]))
+        host, port = listener.getsockname()[:2]
+        announce(f"{host}:{port}", grpc_address)
+        waiting = asyncio.create_task(stopped.wait())
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        http.should_exit = True
+        await asyncio.gather(grpc_server.stop(GRACE_S), serving)
+
+
+def _http_config(application: Starlette, allowed: Access, grpc: Path) -> uvicorn.Config:
+    """HTTP, and on the same port gRPC, as Grafana expects it."""
     config = allowed.uvicorn_config(application, GRACE_S)
     config.h11_max_incomplete_event_size = HEAD_BYTES
-    server = _HttpServer(config)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, server.stop)
-    await grpc_server.start()
-    host, port = listener.getsockname()[:2]
-    announce(f"{host}:{port}", grpc_address)
-    await server.serve(sockets=[listener])
-    await grpc_server.stop(GRACE_S)
+    config.http = shared_port(grpc)
+    config.load()
+    if config.ssl is not None:
+        config.ssl.set_alpn_protocols(["http/1.1", "h2"])  # who speaks both is answered over HTTP/1.1
+    return config
 
 
 class _HttpServer(uvicorn.Server):
@@ -122,10 +143,6 @@ class _HttpServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    def stop(self) -> None:
-        """Take no more requests, and end."""
-        self.should_exit = True
 
 
 def _host_and_port(address: str, flag: str) -> tuple[str, int]:
@@ -149,8 +166,11 @@ def listen(http: str) -> socket.socket:
 
 def _refresh(queriers: Queriers, stopped: threading.Event) -> None:
     """Takes up new units as they appear, so that queries find them open. What cannot be read, queries report."""
-    while not stopped.wait(REFRESH_S):
+    warm_up()
+    while True:
         try:
             queriers.refresh()
         except (OSError, ValueError, VivaceError):  # the next query meets the same, and answers with it
-            continue
+            pass
+        if stopped.wait(REFRESH_S):
+            return

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from vivace.backend.access.connections import DEFAULT_BOUNDS, BoundedProtocol, Bounds
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 ENOUGH: Final = 3
@@ -21,14 +20,13 @@ BUFFERED: Final = 1 << 20
 """What waits in one direction before the other side is told to wait."""
 
 
-class SharedPort(H11Protocol):
+class _SharedPort(BoundedProtocol):
     """A connection of which nobody knows yet what will be spoken on it."""
 
-    def __init__(self, grpc: Path, **given: Any) -> None:
-        """`grpc` is the Unix socket of the gRPC server; the rest is what uvicorn gives its protocols."""
-        super().__init__(**given)
-        self._grpc = grpc
-        self._begun: bytes | None = b""
+    grpc: Path
+    """The Unix socket of the gRPC server."""
+    _begun: bytes | None = b""
+    _tunnel: _End | None = None
 
     def data_received(self, data: bytes) -> None:
         """Looks at the first bytes; all others are HTTP's."""
@@ -44,22 +42,32 @@ class SharedPort(H11Protocol):
         else:
             super().data_received(begun)
 
+    def shutdown(self) -> None:
+        """What is let through ends when the gRPC server ends it."""
+        if self._tunnel is None:
+            super().shutdown()
+
     def _let_through(self, begun: bytes) -> None:
-        self.connections.discard(self)
+        self.let_go()
         self._unset_keepalive_if_required()
-        transport = self.transport
-        caller = _End(transport, begun)
-        transport.set_protocol(caller)
-        transport.pause_reading()
-        caller.task = asyncio.ensure_future(_connect(caller, self._grpc))
+        self._tunnel = _End(self.transport, begun, lambda: self.connections.discard(self))
+        self.transport.set_protocol(self._tunnel)
+        self.transport.pause_reading()
+        self._tunnel.task = asyncio.ensure_future(_connect(self._tunnel, self.grpc))
 
 
 class _End(asyncio.Protocol):
     """One end of a tunnel: what arrives here is written at the other end, as fast as that takes it."""
 
-    def __init__(self, transport: asyncio.Transport | None = None, begun: bytes = b"") -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport | None = None,
+        begun: bytes = b"",
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
         self.transport = transport
         self.begun = begun
+        self.ended = ended
         self.other: _End | None = None
         self.task: asyncio.Future[None] | None = None
 
@@ -71,6 +79,7 @@ class _End(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.transport = None
+        self.ended()
         self._at_the_other(lambda transport: transport.close())
 
     def pause_writing(self) -> None:
@@ -103,6 +112,6 @@ async def _connect(caller: _End, grpc: Path) -> None:
     caller.transport.resume_reading()
 
 
-def shared_port(grpc: Path) -> type[asyncio.Protocol]:
-    """What uvicorn takes as `http`: a protocol that lets gRPC through to a Unix socket."""
-    return cast("type[asyncio.Protocol]", partial(SharedPort, grpc))
+def shared_port(grpc: Path, bounds: Bounds = DEFAULT_BOUNDS) -> type[Any]:
+    """What uvicorn takes as `http`: HTTP within bounds, and gRPC let through to a Unix socket."""
+    return type("SharedPort", (_SharedPort,), {"grpc": grpc, "bounds": bounds})

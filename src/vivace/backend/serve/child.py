@@ -64,7 +64,7 @@ def _receiver(settings: ServeSettings, announce: Announce) -> None:
 def _indexer(settings: ServeSettings, announce: Announce) -> None:
     from vivace.backend.store.indexing import run  # noqa: PLC0415
 
-    run(settings.data_dir, announce, _report)
+    run(settings.data_dir, announce, _report, settings.blocks)
 
 
 def _compactor(settings: ServeSettings, announce: Announce) -> None:
@@ -73,7 +73,7 @@ def _compactor(settings: ServeSettings, announce: Announce) -> None:
     from vivace.backend.tenant.overrides import Overrides  # noqa: PLC0415
 
     compaction = CompactionSettings(window_s=settings.compaction_window_s)
-    run(settings.data_dir, Overrides(settings.limits, _report), announce, _report, compaction)
+    run(settings.data_dir, Overrides(settings.limits, _report), announce, _report, settings=compaction)
 
 
 def _querier(settings: ServeSettings, announce: Announce) -> None:
@@ -89,6 +89,7 @@ def _querier(settings: ServeSettings, announce: Announce) -> None:
         tls_key=settings.tls_key,
         tls_client_ca=settings.tls_client_ca,
         tokens=settings.tokens,
+        storage=settings.blocks,
         told=json.loads(settings.encode()),
     )
     run(querier, lambda http, grpc: announce(http=http, grpc=grpc), _report)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vivace.backend.store.folder import complete
+from vivace.backend.store.storage.settings import CACHE_BYTES, StorageSettings
 
 WalSync = Literal["always", "interval", "off"]
 
@@ -33,7 +34,8 @@ class ServeSettings:
     """Where blocks are kept, as s3://bucket/prefix; None for the data folder."""
     storage_sse: str | None = None
     storage_kms_key_id: str | None = None
-    storage_cache_bytes: int = 10 << 30
+    storage_adopt: bool = False
+    storage_cache_bytes: int = CACHE_BYTES
     """So much of an object store's blocks is kept in the data folder."""
     compaction_window_s: float = 3600.0
     """Blocks of the same such window are made one."""
@@ -43,6 +45,17 @@ class ServeSettings:
     """Who calls must show a certificate by this authority."""
     tokens: Path | None = None
     """A file of bearer tokens, of which a caller must give one."""
+
+    @property
+    def blocks(self) -> StorageSettings:
+        """Where blocks are kept; ConfigurationError when they cannot be there."""
+        return StorageSettings(
+            where=self.storage,
+            sse=self.storage_sse,
+            kms_key_id=self.storage_kms_key_id,
+            cache_bytes=self.storage_cache_bytes,
+            adopt=self.storage_adopt,
+        )
 
     def encode(self) -> str:
         """As JSON, for a process's command line; no secret is in it, only where secrets lie."""

@@ -8,13 +8,14 @@ again.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 from types import FrameType
 from typing import Final
 
+from vivace.backend.serve.check import check
 from vivace.backend.serve.lock import Lock
 from vivace.backend.serve.process import Process
 from vivace.backend.serve.settings import Addresses, ServeSettings, write_addresses
@@ -54,6 +55,7 @@ class Backend:
 
     def start(self, timeout_s: float = READY_SECONDS) -> None:
         """Returns when it is ready. TargetError or ConfigurationError when it cannot be; then nothing runs."""
+        check(self._settings)
         self._lock = self._locked()
         try:
             self._folder.addresses.unlink(missing_ok=True)
@@ -120,6 +122,13 @@ class Backend:
                 self._failure = ended[0].ended()
 
 
+def _said_at_start(addresses: Addresses, settings: ServeSettings) -> Iterator[str]:
+    http = "http" if settings.tls_cert is None else "https"
+    blocks = "" if settings.storage is None else f", blocks in {settings.storage}"
+    yield f"OTLP over gRPC on {addresses.otlp_grpc}, over HTTP on {http}://{addresses.otlp_http}/v1/traces"
+    yield f"Query API on {http}://{addresses.http}, over gRPC on {addresses.grpc}; data in {settings.data_dir}{blocks}"
+
+
 def serve_until_stopped(settings: ServeSettings, say: Callable[[str], None]) -> int:
     """Runs the backend until SIGINT or SIGTERM, or until one of its processes ends; returns the exit code."""
     asked = Event()
@@ -132,8 +141,8 @@ def serve_until_stopped(settings: ServeSettings, say: Callable[[str], None]) -> 
     try:
         backend.start()
         addresses = backend.addresses
-        say(f"OTLP over gRPC on {addresses.otlp_grpc}, over HTTP on http://{addresses.otlp_http}/v1/traces")
-        say(f"Query API on http://{addresses.http}, over gRPC on {addresses.grpc}; data in {settings.data_dir}")
+        for line in _said_at_start(addresses, settings):
+            say(line)
         while not asked.wait(WATCH_SECONDS) and backend.failure() is None:
             pass
         backend.stop()

@@ -1,0 +1,43 @@
+"""Everything the backend was told, looked at before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vivace.backend.access.access import access
+from vivace.backend.serve.settings import ServeSettings
+from vivace.backend.tenant.overrides import Overrides
+from vivace.errors import ConfigurationError, VivaceError
+from vivace.units import format_duration
+
+
+def check(settings: ServeSettings) -> None:
+    """ConfigurationError with a line for each thing that is wrong."""
+    parts: tuple[Callable[[], object], ...] = (
+        lambda: settings.blocks,
+        lambda: access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, _unheard),
+        lambda: Overrides(settings.limits),
+        lambda: _check_window(settings.compaction_window_s),
+    )
+    problems = [problem for part in parts if (problem := _problem(part)) is not None]
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+
+
+def _problem(part: Callable[[], object]) -> str | None:
+    try:
+        part()
+    except VivaceError as error:
+        return str(error)
+    return None
+
+
+def _check_window(seconds: float) -> None:
+    if not 60 <= seconds <= 30 * 86_400:
+        raise ConfigurationError(
+            f"--compaction-window: {format_duration(max(0.0, seconds))} is out of range; give 1m to 720h, such as 1h"
+        )
+
+
+def _unheard(_line: str) -> None:
+    """What is reported later, the processes report themselves."""
