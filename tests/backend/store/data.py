@@ -22,9 +22,9 @@ from vivace.backend.store.store import Store
 from vivace.backend.store.unit import UnitInfo, UnitKind
 from vivace.backend.tenant.identity import SINGLE_TENANT
 
-NEVER = Sizes(block_spans=1 << 60, block_bytes=1 << 60, block_age_s=1e9, small_units=1 << 30)
-OFTEN = Sizes(block_spans=100, small_segment_spans=40, small_block_spans=200, small_units=3)
-AT_ONCE = Sizes(block_age_s=0, small_units=3)
+NEVER = Sizes(block_spans=1 << 60, block_bytes=1 << 60, block_age_s=1e9, small_segments=1 << 30)
+OFTEN = Sizes(block_spans=100, small_segment_spans=40, small_segments=3)
+AT_ONCE = Sizes(block_age_s=0)
 
 
 class Data:
@@ -55,7 +55,7 @@ class Data:
 
     def blocks(self, requests: int, tenant: str = SINGLE_TENANT) -> list[UnitInfo]:
         """Requests that arrive, each cut to a block of its own."""
-        indexer = self.indexer(AT_ONCE_APART)
+        indexer = self.indexer(AT_ONCE)
         before = {unit.id for unit in self.units()}
         for _ in range(requests):
             self.arrive(1, tenant)
@@ -71,9 +71,6 @@ class Data:
 
     def kinds(self) -> Counter[UnitKind]:
         return Counter(unit.kind for unit in self.units())
-
-
-AT_ONCE_APART = Sizes(block_age_s=0, small_units=1 << 30)
 
 
 def until(condition: Callable[[], bool]) -> None:

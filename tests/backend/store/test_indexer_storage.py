@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.backend.store.data import AT_ONCE_APART, Data, until
+from tests.backend.store.data import AT_ONCE, Data, until
 from tests.backend.store.elsewhere import Elsewhere
 from tests.backend.store.rebuild import sent_spans
 from tests.backend.store.test_takeover import compacted
@@ -42,7 +42,7 @@ def cut(data: Data, indexer: Indexer) -> UnitInfo:
 
 
 def test_what_the_manifest_names_is_in_storage(data: Data, storage: Elsewhere) -> None:
-    indexer = data.indexer(AT_ONCE_APART, storage)
+    indexer = data.indexer(AT_ONCE, storage)
     first, second, third = (cut(data, indexer) for _ in range(3))
     assert storage.names() == {first.id, second.id, third.id}
     propose(data.folder, compacted(data.folder, (first, second)))
@@ -53,7 +53,7 @@ def test_what_the_manifest_names_is_in_storage(data: Data, storage: Elsewhere) -
 
 
 def test_blocks_are_cut_again_when_storage_can_be_reached_again(data: Data, storage: Elsewhere) -> None:
-    indexer = data.indexer(AT_ONCE_APART, storage)
+    indexer = data.indexer(AT_ONCE, storage)
     storage.reachable = False
     data.arrive()
     until(lambda: not indexer.step() and bool(data.reports))
@@ -70,7 +70,7 @@ def test_blocks_are_cut_again_when_storage_can_be_reached_again(data: Data, stor
 
 
 def test_a_proposal_waits_until_storage_can_be_reached(data: Data, storage: Elsewhere) -> None:
-    indexer = data.indexer(AT_ONCE_APART, storage)
+    indexer = data.indexer(AT_ONCE, storage)
     blocks = [cut(data, indexer) for _ in range(2)]
     storage.reachable = False
     proposal = propose(data.folder, compacted(data.folder, blocks))
@@ -84,22 +84,22 @@ def test_a_proposal_waits_until_storage_can_be_reached(data: Data, storage: Else
 
 
 def test_what_was_put_and_never_shown_goes_at_the_next_start(data: Data, storage: Elsewhere) -> None:
-    indexer = data.indexer(AT_ONCE_APART, storage)
+    indexer = data.indexer(AT_ONCE, storage)
     block = cut(data, indexer)
     indexer.close()
     proposal = compacted(data.folder, [block])
     storage.put(proposal.add[0], proposal.folder(data.folder, proposal.add[0]), proposal.remove)
-    data.indexer(AT_ONCE_APART, storage).close()
+    data.indexer(AT_ONCE, storage).close()
     assert storage.names() == {block.id}
 
 
 def test_a_new_folder_begins_with_what_storage_has(data: Data, storage: Elsewhere) -> None:
-    indexer = data.indexer(AT_ONCE_APART, storage)
+    indexer = data.indexer(AT_ONCE, storage)
     blocks = [cut(data, indexer) for _ in range(2)]
     indexer.close()
     shutil.rmtree(data.folder.root)
     data.folder.create()
-    data.indexer(AT_ONCE_APART, storage).close()
+    data.indexer(AT_ONCE, storage).close()
     assert {unit.id for unit in data.units()} == {unit.id for unit in blocks}
     for unit in blocks:
         storage.fetch(unit)
@@ -109,7 +109,7 @@ def test_a_new_folder_begins_with_what_storage_has(data: Data, storage: Elsewher
 
 
 def test_a_damaged_copy_is_fetched_again(data: Data, storage: Elsewhere) -> None:
-    indexer = data.indexer(AT_ONCE_APART, storage)
+    indexer = data.indexer(AT_ONCE, storage)
     block = cut(data, indexer)
     path = data.folder.block(block.id) / "spans.parquet"
     path.write_bytes(bytes(path.stat().st_size))
@@ -123,10 +123,10 @@ def test_a_damaged_copy_is_fetched_again(data: Data, storage: Elsewhere) -> None
 
 
 def test_a_start_out_of_reach_of_storage_says_so(data: Data, storage: Elsewhere) -> None:
-    indexer = data.indexer(AT_ONCE_APART, storage)
+    indexer = data.indexer(AT_ONCE, storage)
     cut(data, indexer)
     indexer.close()
     storage.reachable = False
-    data.indexer(AT_ONCE_APART, storage).close()
+    data.indexer(AT_ONCE, storage).close()
     assert data.visible() == sent_spans(data.sent)
     assert [report for report in data.reports if "nobody knows whether all blocks are there" in report]

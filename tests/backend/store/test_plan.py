@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vivace.backend.store.manifest import LogPosition, Manifest
-from vivace.backend.store.plan import Merge, Sizes, next_merge
+from vivace.backend.store.plan import Merge, Sizes, by_tenant, next_merge
 from vivace.backend.store.unit import UnitInfo, UnitKind
 
-SIZES = Sizes(
-    block_spans=100, block_bytes=10_000, block_age_s=30, small_segment_spans=10, small_block_spans=50, small_units=3
-)
+SIZES = Sizes(block_spans=100, block_bytes=10_000, block_age_s=30, small_segment_spans=10, small_segments=3)
 
 
 def unit(identity: str, kind: UnitKind, spans: int, size: int = 1) -> UnitInfo:
@@ -43,14 +43,17 @@ def test_enough_spans_bytes_or_age_cut_a_block_of_all_segments() -> None:
 def test_small_segments_become_one() -> None:
     merge = planned(*segments(20, 1, 2, 3))
     assert merge is not None
-    assert [one.id for one in merge.units] == ["s1", "s2", "s3"]
+    assert [one.id for one in merge.segments] == ["s1", "s2", "s3"]
     assert (merge.kind, merge.log) == (UnitKind.SEGMENT, None)
 
 
-def test_small_blocks_become_one_that_is_not_too_large() -> None:
-    merge = planned(*blocks(10, 200, 20, 30))
+def test_segments_of_tenants_are_counted_and_merged_apart_but_cut_together() -> None:
+    mine = tuple(replace(one, tenant="a", id=f"a{one.id}") for one in segments(1, 2, 3))
+    yours = tuple(replace(one, tenant="b", id=f"b{one.id}") for one in segments(4, 5))
+    merge = planned(*yours, *mine)
     assert merge is not None
-    assert [one.id for one in merge.units] == ["b0", "b2", "b3"]
-    merge = planned(*blocks(*[49] * 8))
+    assert merge.segments == mine
+    merge = planned(*yours, *mine, age_s=30.0)
     assert merge is not None
-    assert sum(one.spans for one in merge.units) == 2 * 49
+    assert merge.segments == (*yours, *mine)
+    assert [*by_tenant(merge.segments).values()] == [[*yours], [*mine]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from time import monotonic, time_ns
 from typing import Final
 
@@ -16,7 +15,7 @@ from vivace.backend.store.indexer_figures import IndexerFigures
 from vivace.backend.store.log import LogReader, Record
 from vivace.backend.store.means import Means
 from vivace.backend.store.merge import merge
-from vivace.backend.store.merger import Merged, Merger, Unmerged, UnreadableInput, write_unit
+from vivace.backend.store.merger import Merged, Merger, Unmerged, UnreadableSegments, write_unit
 from vivace.backend.store.plan import DEFAULT_SIZES, Sizes, next_merge
 from vivace.backend.store.recovery import recover
 from vivace.backend.store.storage.interface import Storage
@@ -70,7 +69,6 @@ class Indexer:
         self._read_from_manifest()
         self._pause = 0.0
         self._merge_due = 0.0
-        self._apart: set[str] = set()
 
     def step(self) -> bool:
         """Publishes what has arrived, and sees to merges and proposals; False when nothing had arrived.
@@ -140,16 +138,14 @@ class Indexer:
     def _start_merge(self) -> None:
         if not self._merger.idle or monotonic() < self._merge_due:
             return
-        manifest = self._holdings.manifest
-        units = tuple(unit for unit in manifest.units if unit.id not in self._apart)
-        if job := next_merge(replace(manifest, units=units), self._holdings.oldest_s(), self._sizes):
+        if job := next_merge(self._holdings.manifest, self._holdings.oldest_s(), self._sizes):
             self._merger.start(job)
 
     def _take_merged(self, wait: bool = False) -> None:
         try:
             merged = self._merger.take(wait)
-        except UnreadableInput as failure:
-            self._give_up(failure)
+        except UnreadableSegments as failure:
+            self._begin_again(failure)
         except Unmerged as failure:
             self._try_later(failure)
         else:
@@ -159,11 +155,8 @@ class Indexer:
 
     def _show(self, merged: Merged) -> None:
         job = merged.job
-        if not self._holdings.names({unit.id for unit in job.units}):  # a proposal was faster
-            self._holdings.discard(merged.units)
-            return
         try:
-            self._holdings.replace(job.units, merged.units, job.log)
+            self._holdings.replace(job.segments, merged.units, job.log)
         except OSError:
             self._holdings.discard(merged.units)
             raise
@@ -176,17 +169,11 @@ class Indexer:
         self._pause = min(LONGEST_PAUSE, 2 * self._pause or 1.0)
         self._merge_due = monotonic() + self._pause
 
-    def _give_up(self, failure: UnreadableInput) -> None:
-        """Segments are made again from the log; blocks that cannot be read are left as they are."""
+    def _begin_again(self, failure: UnreadableSegments) -> None:
         self._holdings.discard(failure.left)
-        if failure.job.kind is UnitKind.SEGMENT or failure.job.log:
-            self._report(f"segments cannot be read: {failure}; they are made again from the log")
-            self._holdings.begin_again()
-            self._read_from_manifest()
-        else:
-            units = failure.job.units
-            self._report(f"{len(units)} units of {sum(unit.spans for unit in units)} spans stay apart: {failure}")
-            self._apart |= {unit.id for unit in units}
+        self._report(f"segments cannot be read: {failure}; they are made again from the log")
+        self._holdings.begin_again()
+        self._read_from_manifest()
 
     def _report_damages(self) -> None:
         for damage in self._reader.damages[self._reported :]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from vivace.backend.store.block import BlockSource, write_block
+from vivace.backend.store.block import write_block
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.means import Means
 from vivace.backend.store.merge import merge
@@ -38,7 +38,7 @@ class Unmerged(Exception):
         self.left = left
 
 
-class UnreadableInput(Unmerged):
+class UnreadableSegments(Unmerged):
     """What was to be merged cannot be read."""
 
 
@@ -71,7 +71,7 @@ class Merger:
     def _merge(self, job: Merge) -> Merged:
         made: list[UnitInfo] = []
         try:
-            for units in by_tenant(job.units).values():
+            for units in by_tenant(job.segments).values():
                 made.extend(self._of_tenant(job, units))
             for unit in made:
                 if unit.kind is UnitKind.BLOCK:
@@ -85,17 +85,12 @@ class Merger:
 
     def _of_tenant(self, job: Merge, units: Sequence[UnitInfo]) -> Iterator[UnitInfo]:
         try:
-            parts = [self._read(unit) for unit in units]
+            parts = [read_segment(self._folder.segment(unit.id)) for unit in units]
         except (pa.ArrowException, OSError) as error:
-            raise UnreadableInput(job, error) from error
+            raise UnreadableSegments(job, error) from error
         tables = merge(parts, self._attribute_columns)
-        for part in by_window(tables) if job.log else [tables]:
+        for part in by_window(tables) if job.kind is UnitKind.BLOCK else [tables]:
             yield write_unit(self._folder, job.kind, part, units[0].tenant)
-
-    def _read(self, unit: UnitInfo) -> Tables:
-        if unit.kind is UnitKind.SEGMENT:
-            return read_segment(self._folder.segment(unit.id))
-        return BlockSource(self._storage.fetch(unit)).tables()
 
 
 def write_unit(folder: DataFolder, kind: UnitKind, tables: Tables, tenant: str, level: int = 0) -> UnitInfo:
