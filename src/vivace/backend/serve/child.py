@@ -57,7 +57,19 @@ def _report(line: str) -> None:
 def _receiver(settings: ServeSettings, announce: Announce) -> None:
     from vivace.backend.receive.server import ReceiverSettings, run  # noqa: PLC0415 - each role imports what it needs
 
-    receiver = ReceiverSettings(settings.data_dir, settings.otlp_grpc, settings.otlp_http, settings.log_bytes)
+    receiver = ReceiverSettings(
+        data_dir=settings.data_dir,
+        otlp_grpc=settings.otlp_grpc,
+        otlp_http=settings.otlp_http,
+        ahead_bytes=settings.log_bytes,
+        wal_sync=settings.wal_sync,
+        multitenancy=settings.multitenancy,
+        limits=settings.limits,
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+        tls_client_ca=settings.tls_client_ca,
+        tokens=settings.tokens,
+    )
     run(receiver, lambda grpc, http: announce(otlp_grpc=grpc, otlp_http=http), _report)
 
 
