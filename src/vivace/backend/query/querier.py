@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -16,7 +15,7 @@ from vivace.backend.query.metrics.answer import instant_answer, range_answer
 from vivace.backend.query.metrics.bounds import Bounds, asked_bounds
 from vivace.backend.query.metrics.query import query
 from vivace.backend.query.metrics.timeline import Instant, Timeline, default_step, timeline
-from vivace.backend.query.parameters import MetricsParameters, SearchParameters, search_parameters
+from vivace.backend.query.parameters import MetricsParameters, SearchParameters
 from vivace.backend.query.readable import Unreadable
 from vivace.backend.query.rebuild import rebuild
 from vivace.backend.query.search import SearchRequest, overlaps, search
@@ -42,8 +41,7 @@ T = TypeVar("T")
 MEMORY_BYTES: Final = 800_000_000
 QUERY_BYTES: Final = 131_072
 UNREADABLE: Final = "some of the stored data cannot be read"
-WARM_SEARCH: Final = '{ .a =~ "b.*" } >> { status = error && duration > 1ms } | count() > 1'
-WARM_METRICS: Final = "{ } | rate() by (resource.service.name)"
+WARM_QUERY: Final = '{ .a =~ "b.*" } >> { status = error && duration > 1ms } | rate() by (resource.service.name)'
 
 Check = Callable[[], None]
 """Raises when nobody waits for the answer any more."""
@@ -88,11 +86,6 @@ class Querier:
     def close(self) -> None:
         """Give back all memory; it can be used again."""
         self._catalogue.close()
-
-    def warm_up(self) -> None:
-        """Loads what the first query of each kind would have to wait for: the grammar, the regular expressions."""
-        self.search(search_parameters({"q": WARM_SEARCH}, time.time_ns()), lambda: None)
-        _metrics(WARM_METRICS)
 
     def search(self, parameters: SearchParameters, check: Check, offer: Offer = decline) -> Json:
         """The answer of /api/search; partial ones are offered."""
@@ -175,6 +168,11 @@ def _searched(views: Sequence[Visible], request: SearchRequest, check: Check, of
     metrics: Json = {"inspectedTraces": sum(one.traces for one in looked_at), "inspectedSpans": str(spans)}
     found = search(looked_at, request, check, lambda make: offer(lambda: {"traces": make()}))
     return {"traces": found, "metrics": metrics if spans else {}}
+
+
+def warm_up() -> None:
+    """Loads what the first query would have to wait for: the grammar."""
+    _metrics(WARM_QUERY)
 
 
 def _gradually(root: MetricsPipeline, views: Sequence[Visible], times: Timeline, check: Check, offer: Offer) -> None:

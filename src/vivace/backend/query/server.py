@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -168,9 +168,7 @@ def _refresh(queriers: Queriers, stopped: threading.Event) -> None:
     """Takes up new units as they appear, so that queries find them open. What cannot be read, queries report."""
     warm_up()
     while True:
-        try:
+        with suppress(OSError, ValueError, VivaceError):  # the next query meets the same, and answers with it
             queriers.refresh()
-        except (OSError, ValueError, VivaceError):  # the next query meets the same, and answers with it
-            pass
         if stopped.wait(REFRESH_S):
             return
