@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 from tests.backend.store.rebuild import stored_spans
-from tests.backend.store.storage.blocks import data_folder, tables, written
+from tests.backend.store.storage.blocks import data_folder, forget_copy, name_in_manifest, tables, written
 from tests.backend.store.storage.server import Relay, S3Server
 
 from vivace.backend.store.folder import DataFolder
@@ -43,14 +43,6 @@ def storage(bucket: Path, folder: DataFolder) -> Storage:
     storage = open_storage(StorageSettings(f"s3://{bucket.name}/some/prefix"), folder)
     storage.claim()
     return storage
-
-
-def name_in_manifest(folder: DataFolder, *units: UnitInfo) -> None:
-    write_manifest(Manifest(units=units), folder.manifest)
-
-
-def forget_copy(folder: DataFolder, unit: UnitInfo) -> None:
-    shutil.rmtree(folder.block(unit.id))
 
 
 def test_a_block_comes_back_as_it_was_put(storage: Storage, folder: DataFolder) -> None:

@@ -28,8 +28,6 @@ PART_BYTES: Final = 8 << 20
 PARALLEL: Final = 4
 CONNECT: Final = timedelta(seconds=5)
 ANSWER: Final = timedelta(seconds=30)
-PATIENCE: Final = timedelta(seconds=30)
-"""No request is tried again after so long."""
 
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _ENCRYPTION: Final = {"SSE-S3": "AES256", "SSE-KMS": "aws:kms"}
@@ -38,16 +36,17 @@ _ENCRYPTION: Final = {"SSE-S3": "AES256", "SSE-KMS": "aws:kms"}
 class Bucket:
     """The objects below a prefix of a bucket, by key. Safe for use by several threads."""
 
-    def __init__(self, settings: StorageSettings, figures: StorageFigures, patience: timedelta = PATIENCE) -> None:
+    def __init__(self, settings: StorageSettings, figures: StorageFigures) -> None:
         """Credentials, region and endpoint come from the environment; ConfigurationError when that cannot be."""
         self.where = settings.where or ""
         self._figures = figures
+        patience = timedelta(seconds=settings.patience_s)
         try:
             self._store = S3Store(
                 settings.bucket,
                 prefix=settings.prefix or None,
                 config=_encryption(settings),
-                client_options=_client(),
+                client_options=_client(patience),
                 retry_config=_tries(patience),
             )
         except (BaseError, ValueError) as error:
@@ -126,9 +125,9 @@ def _encryption(settings: StorageSettings) -> S3Config:
     return config
 
 
-def _client() -> ClientConfig:
+def _client(patience: timedelta) -> ClientConfig:
     endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
-    options: ClientConfig = {"connect_timeout": CONNECT, "timeout": ANSWER}
+    options: ClientConfig = {"connect_timeout": CONNECT, "timeout": min(ANSWER, patience)}
     if endpoint is not None:
         parts = urlsplit(endpoint)
         if parts.scheme not in {"http", "https"} or not parts.hostname:

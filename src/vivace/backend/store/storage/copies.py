@@ -12,12 +12,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import time_ns
+from typing import Final
 
 from vivace.backend.store.folder import DataFolder, sync
 from vivace.backend.store.manifest import read_manifest
 from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.local import is_whole
 from vivace.backend.store.unit import UnitInfo, UnitKind
+
+JUST_NOW_NS: Final = 10**9
 
 
 class Copies:
@@ -45,14 +49,15 @@ class Copies:
     def make_room(self, keep: UnitInfo, is_kept: Callable[[UnitInfo], bool]) -> None:
         """Removes what was not used for longest until the rest is small enough.
 
-        Only blocks that the manifest names and that the object store has are removed, and never `keep`. An OSError of
-        `is_kept` ends it.
+        Only blocks that the manifest names and that the object store has are removed, and neither `keep` nor what
+        somebody is about to open. An OSError of `is_kept` ends it.
         """
+        began = time_ns()
         with _locked(self._moving / "room.lock"):
             copies = self._copies()
             held = sum(unit.bytes for _, unit in copies)
-            for _, unit in copies:
-                if held <= self._limit:
+            for used, unit in copies:
+                if held <= self._limit or used > began - JUST_NOW_NS:
                     break
                 if unit.id != keep.id and is_kept(unit):
                     self.remove(unit)

@@ -6,8 +6,9 @@ import re
 from typing import Final
 
 _STATUS: Final = re.compile(r"status code: (\d{3})")
-_CODE: Final = re.compile(r"<Code>(\w+)</Code>")
-_METADATA: Final = re.compile(r"http://(169\.254\.\d+\.\d+|\[fd00:ec2)")
+_CODE: Final = re.compile(r"<Code>([\w.]+)</Code>")
+_METADATA: Final = re.compile(r"/latest/(api/token|meta-data)")
+"""Where a machine in a cloud is asked for credentials, when the environment has none."""
 
 _ACCESS: Final = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do"
 _REGION: Final = "set AWS_REGION to the region of the bucket"
@@ -43,11 +44,14 @@ def failure(error: Exception, place: str) -> StorageFailure:
     status = match.group(1) if (match := _STATUS.search(text)) else "error"
     code = match.group(1) if (match := _CODE.search(text)) else None
     if code == "NoSuchKey":
-        return NoObject(place, "there is no such object", "was it removed by someone else?", status)
+        return NoObject(place, "there is no such object", "look who else removes objects there", status)
     if _METADATA.search(text):
         return StorageFailure(
             place, "there are no credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", status
         )
+    if status == "error" and "certificate" in text.lower():
+        remedy = "give that of its authority as AWS_CA_BUNDLE"
+        return StorageFailure(place, "its certificate is not trusted", remedy, status)
     if status == "error":
         return StorageFailure(place, _without_answer(text), "check AWS_ENDPOINT_URL_S3 and the network", status)
     reason = f"refused with status {status}" + (f" ({code})" if code else "")
@@ -55,16 +59,18 @@ def failure(error: Exception, place: str) -> StorageFailure:
 
 
 def _without_answer(text: str) -> str:
+    if "kind: Timeout" in text:
+        return "did not answer in time"
     if "error sending request" in text:
         return "cannot be reached"
-    if "timed out" in text or "timeout" in text.rsplit(" - ", maxsplit=1)[-1]:
-        return "did not answer in time"
     return "failed (" + text.split("\n", 1)[0].rpartition(" - ")[2] + ")"
 
 
 def _remedy(status: str, code: str | None) -> str:
-    if code in _REMEDIES:
+    if code is not None and code in _REMEDIES:
         return _REMEDIES[code]
+    if code is not None and code.startswith("KMS."):
+        return "look at the key that --storage-kms-key-id names"
     if status in {"401", "403"}:
         return _ACCESS
     return "try again" if status.startswith("5") or status == "429" else "look at the object store's own messages"

@@ -28,6 +28,8 @@ class StorageSettings:
     kms_key_id: str | None = None
     cache_bytes: int = CACHE_BYTES
     """So much of what is in an object store is kept in the data folder as well."""
+    patience_s: float = 30.0
+    """So long is a request that failed tried again before it is given up."""
     adopt: bool = False
     """Whether a data folder without a manifest may take over what another one put there."""
 
