@@ -19,11 +19,11 @@ import numpy as np
 from vivace.backend.query.gathered import Share, gathered
 from vivace.backend.query.lookup import Piece
 from vivace.backend.query.memory import Memory
-from vivace.backend.query.readable import LeftOut, Unreadable, Views
+from vivace.backend.query.readable import LeftOut, Views
 from vivace.backend.query.trace_index import NO_IDENTITIES, Identities, Occurrences, TraceIndex, distinct
 from vivace.backend.query.value import Mask, Rows
 from vivace.backend.query.view import View
-from vivace.backend.store.unit import Unit, UnitKind
+from vivace.backend.store.unit import Unit, UnitKind, UnreadableUnit
 
 Snapshot = Callable[[], Sequence[Unit]]
 SEGMENTS: Final = ""
@@ -118,7 +118,7 @@ class Catalogue:
             parts = [(self._held[place].view, row) for place, row in _pairs(found)]
         return [_piece(view, row) for view, row in parts]
 
-    def leave_out(self, error: Unreadable) -> None:
+    def leave_out(self, error: UnreadableUnit) -> None:
         """Goes on without a unit, and tries it again later."""
         with self._lock:
             self._leave_out(error)
@@ -171,13 +171,13 @@ class Catalogue:
         views = [self._views.take(unit) for unit in units]
         with ThreadPoolExecutor(READERS) as readers:
             for view, identities in zip(views, readers.map(_identities, views), strict=True):
-                if isinstance(identities, Unreadable):
+                if isinstance(identities, UnreadableUnit):
                     self._leave_out(identities)
                     self._views.give_back(view)
                 else:
                     yield view, identities
 
-    def _leave_out(self, error: Unreadable) -> None:
+    def _leave_out(self, error: UnreadableUnit) -> None:
         self._left_out.add(error)
         self._complete = False
 
@@ -244,10 +244,10 @@ class Catalogue:
         self._next += 1
 
 
-def _identities(view: View) -> Identities | Unreadable:
+def _identities(view: View) -> Identities | UnreadableUnit:
     try:
         high, low = (view.unit.column("traces", name) for name in ("trace_hi", "trace_lo"))
-    except Unreadable as error:
+    except UnreadableUnit as error:
         return error
     assert high is not None  # noqa: S101 - every unit has these
     assert low is not None  # noqa: S101

@@ -16,13 +16,13 @@ from vivace.backend.query.metrics.bounds import Bounds, asked_bounds
 from vivace.backend.query.metrics.query import query
 from vivace.backend.query.metrics.timeline import Instant, Timeline, default_step, timeline
 from vivace.backend.query.parameters import MetricsParameters, SearchParameters
-from vivace.backend.query.readable import Unreadable
 from vivace.backend.query.rebuild import rebuild
 from vivace.backend.query.search import SearchRequest, overlaps, search
 from vivace.backend.query.selection import keep_spans, selected_spans
 from vivace.backend.query.shown import Json
 from vivace.backend.query.tag_search import tag_pipeline
 from vivace.backend.query.tags import TagRequest, TagValue, tag_names, tag_values
+from vivace.backend.store.unit import UnreadableUnit
 from vivace.errors import QueryError
 from vivace.traceql.parser import parse
 from vivace.traceql.tree import (
@@ -155,7 +155,7 @@ class Querier:
         while True:
             try:
                 return act()
-            except Unreadable as error:
+            except UnreadableUnit as error:
                 self._catalogue.leave_out(error)
 
     def _marked(self, answer: Json) -> Json:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,7 +28,6 @@ from vivace.backend.query.streaming import streaming_server
 from vivace.backend.query.workers import Workers
 from vivace.backend.store.storage.settings import StorageSettings
 from vivace.backend.store.store import Store
-from vivace.backend.store.unit import Unit
 from vivace.backend.tenant.overrides import Overrides
 from vivace.errors import ConfigurationError, TargetError, VivaceError
 
@@ -68,7 +67,7 @@ def run(
     limits = Overrides(settings.limits, report)
     allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, report)
     store = Store(settings.data_dir, storage=settings.storage)
-    queriers = Queriers(partial(_of_tenants, store), limits, settings.multitenancy, report)
+    queriers = Queriers(store.snapshot, limits, settings.multitenancy, report)
     counted = Metrics()
     workers = Workers(waited=counted.waited.observe)
     api = Api(queriers, workers, counted, settings.data_dir / "metrics", settings.told)
@@ -87,10 +86,6 @@ def run(
             refresher.join()
         workers.close()
         listener.close()
-
-
-def _of_tenants(store: Store, tenants: Collection[str]) -> Sequence[Unit]:
-    return tuple(unit for unit in store.snapshot() if unit.info.tenant in tenants)
 
 
 def _streaming(
