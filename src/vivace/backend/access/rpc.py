@@ -12,6 +12,20 @@ from vivace.backend.access.tls import ServerTls
 from vivace.backend.access.tokens import Tokens
 from vivace.errors import TargetError
 
+CONNECTION_BOUNDS: Final[tuple[tuple[str, int], ...]] = (
+    ("grpc.max_allowed_incoming_connections", 1024),
+    ("grpc.max_concurrent_streams", 1024),
+    ("grpc.server_handshake_timeout_ms", 20_000),
+    ("grpc.max_connection_idle_ms", 600_000),
+    ("grpc.keepalive_time_ms", 60_000),  # whoever does not answer a ping within 20 s has gone
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # whoever pings more often is sent away
+    ("grpc.http2.max_ping_strikes", 2),
+    ("grpc.max_metadata_size", 16 << 10),
+    ("grpc.absolute_max_metadata_size", 16 << 10),
+)
+"""Options of a server that bound what a connection may do."""
+
 if TYPE_CHECKING:
     _Handler = grpc.RpcMethodHandler[Any, Any]
 

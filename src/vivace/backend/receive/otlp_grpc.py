@@ -7,8 +7,9 @@ from typing import Final
 import grpc
 
 from vivace.backend.access.access import Access
-from vivace.backend.access.rpc import bind
+from vivace.backend.access.rpc import CONNECTION_BOUNDS, bind
 from vivace.backend.receive.answer import DETAILS, NotTaken
+from vivace.backend.receive.arrival import Arrivals
 from vivace.backend.receive.intake import MESSAGE_BYTES, Intake
 from vivace.backend.tenant.identity import HEADER
 
@@ -19,11 +20,12 @@ WINDOW_BYTES: Final = 4 << 20
 _TENANT: Final = HEADER.lower()
 
 
-def grpc_server(intake: Intake, address: str, access: Access) -> tuple[grpc.aio.Server, int]:
+def grpc_server(intake: Intake, address: str, access: Access, arrivals: Arrivals) -> tuple[grpc.aio.Server, int]:
     """A server that is not started yet, and its port. TargetError when the address cannot be used."""
     server = grpc.aio.server(
         interceptors=access.interceptors(),
         options=[
+            *CONNECTION_BOUNDS,
             ("grpc.max_receive_message_length", MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),  # so that a port in use is noticed
             ("grpc.http2.bdp_probe", 0),
@@ -31,18 +33,19 @@ def grpc_server(intake: Intake, address: str, access: Access) -> tuple[grpc.aio.
         ],
     )
 
-    async def export(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+    async def export(_: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         tenant = None
         try:
             tenant = intake.tenant(_header(context) if intake.multitenancy else None)
-            taken = await intake.take(request, tenant, TRANSPORT)
+            taken = await intake.take(await arrivals.message(context), tenant, TRANSPORT)
         except NotTaken as refusal:
             intake.refuse(refusal, tenant, TRANSPORT)
             context.set_trailing_metadata(((DETAILS, refusal.status),))
             await context.abort(refusal.cause.grpc_code, refusal.message)
         return taken.protobuf
 
-    method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(export)
+    # as a stream of requests, though of one, so that the wait for it can be bounded
+    method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(export)
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, {"Export": method})])
     return server, bind(server, address, "--otlp-grpc", access.tls)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import uvicorn
 
 from vivace.backend.access.access import access
+from vivace.backend.receive.arrival import Arrivals
 from vivace.backend.receive.commit import Committer
 from vivace.backend.receive.figures import ReceiverFigures
 from vivace.backend.receive.intake import Intake
@@ -68,24 +69,25 @@ async def _serve(
     file = FiguresFile(figures.registry, folder.metrics, PROCESS)
     committer = Committer(_log(folder, Sync(settings.wal_sync), report), figures, overrides)
     intake = Intake(committer, figures, folder, settings.ahead_bytes, overrides, multitenancy=settings.multitenancy)
-    server, grpc_port = grpc_server(intake, settings.otlp_grpc, allowed)
+    arrivals = Arrivals()
+    server, grpc_port = grpc_server(intake, settings.otlp_grpc, allowed, arrivals)
     listener = listen(settings.otlp_http, "--otlp-http")
     http = _HttpServer(allowed.uvicorn_config(http_application(intake), GRACE_SECONDS))
-    watch = asyncio.create_task(intake.watch())
+    watches = asyncio.gather(intake.watch(), arrivals.watch())
     http_task = asyncio.create_task(http.serve(sockets=[listener]))
     await server.start()
     file.start()
     host, http_port = listener.getsockname()[:2]
     announce(f"{host_of(settings.otlp_grpc)}:{grpc_port}", f"{host}:{http_port}")
     waiting = asyncio.create_task(stopped.wait())
-    ends: set[asyncio.Future[Any]] = {waiting, watch, http_task, committer.ended}
+    ends: set[asyncio.Future[Any]] = {waiting, watches, http_task, committer.ended}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     http.should_exit = True
     await asyncio.gather(server.stop(GRACE_SECONDS), http_task)
     await asyncio.to_thread(committer.stop)
     await asyncio.to_thread(file.stop)
-    watch.cancel()
-    for task in (watch, committer.ended):
+    watches.cancel()
+    for task in (watches, committer.ended):
         if task.done():
             task.result()  # raises what ended it
 
