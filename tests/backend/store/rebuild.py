@@ -34,6 +34,11 @@ def sent_spans(requests: Sequence[bytes]) -> Counter[bytes]:
     return found
 
 
+def distinct_spans(requests: Sequence[bytes]) -> Counter[bytes]:
+    """The same, without spans that were sent again, the same in everything."""
+    return Counter(sent_spans(requests).keys())
+
+
 def stored_spans(tables: Tables) -> Counter[bytes]:
     """The same of what is stored."""
     rows = {name: batch.to_pylist() for name, batch in tables.items()}

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.backend.store.rebuild import sent_spans, stored_spans
+from tests.backend.store.rebuild import distinct_spans, stored_spans
 from tests.backend.store.sample import request
 from tests.backend.store.strategies import REQUESTS
 
@@ -20,7 +20,7 @@ from vivace.backend.store.decode import decode
 def test_a_block_holds_what_was_written(tmp_path_factory: pytest.TempPathFactory, requests: list[bytes]) -> None:
     folder = tmp_path_factory.mktemp("blocks") / "one"
     write_block(decode(requests), folder)
-    assert stored_spans(BlockSource(folder).tables()) == sent_spans(requests)
+    assert stored_spans(BlockSource(folder).tables()) == distinct_spans(requests)
 
 
 def test_columns_and_rows_of_several_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

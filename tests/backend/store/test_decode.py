@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
-from tests.backend.store.rebuild import sent_spans, stored_spans
+from tests.backend.store.rebuild import distinct_spans, sent_spans, stored_spans
 from tests.backend.store.sample import request
 from tests.backend.store.strategies import REQUESTS
 
@@ -20,13 +20,13 @@ from vivace.backend.store.otlp import Refused
 @given(st.lists(REQUESTS, max_size=3))
 @settings(max_examples=40, deadline=None)
 def test_what_is_decoded_is_what_was_sent(requests: list[bytes]) -> None:
-    assert stored_spans(decode(requests)) == sent_spans(requests)
+    assert stored_spans(decode(requests)) == distinct_spans(requests)
 
 
 @given(st.lists(REQUESTS, max_size=3), st.integers(0, 3))
 @settings(max_examples=40, deadline=None)
 def test_nothing_is_lost_beyond_the_bound_on_columns(requests: list[bytes], bound: int) -> None:
-    assert stored_spans(decode(requests, attribute_columns=bound)) == sent_spans(requests)
+    assert stored_spans(decode(requests, attribute_columns=bound)) == distinct_spans(requests)
 
 
 def damaged(randomness: random.Random) -> bytes:
@@ -58,7 +58,7 @@ def test_damaged_requests_are_refused_or_decoded_as_protobuf_does() -> None:
             ExportTraceServiceRequest.FromString(contents)
         except DecodeError:  # a length written in more bytes than needed
             continue
-        assert known(stored_spans(tables)) == known(sent_spans([contents]))
+        assert known(stored_spans(tables)) == Counter(known(sent_spans([contents])).keys())
         decoded += 1
     assert decoded > 50
     assert refused > 50

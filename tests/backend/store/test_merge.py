@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.backend.store.rebuild import sent_spans, stored_spans
+from tests.backend.store.rebuild import distinct_spans, stored_spans
 from tests.backend.store.strategies import REQUESTS
 
 from vivace.backend.store.decode import decode
@@ -13,4 +13,4 @@ from vivace.backend.store.merge import merge
 @settings(max_examples=40, deadline=None)
 def test_merged_tables_hold_what_was_sent(requests: list[bytes], split: int, bound: int) -> None:
     parts = [decode(requests[:split], bound), decode(requests[split:], bound)]
-    assert stored_spans(merge(parts, bound)) == sent_spans(requests)
+    assert stored_spans(merge(parts, bound)) == distinct_spans(requests)

@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from vivace.backend.store.numbering import numbered_rows
+
 Rows = npt.NDArray[np.int32]
+Order = npt.NDArray[np.intp]
 Words = npt.NDArray[np.uint64]
 
 
@@ -21,7 +24,7 @@ class SpanOrder:
     trace_lo: Words
     trace: npt.NDArray[np.uint32]
     """By new row of spans: the row of its trace."""
-    order: npt.NDArray[np.intp]
+    order: Order
     """New row -> old row."""
 
     @property
@@ -51,7 +54,7 @@ def order_spans(trace_hi: Words, trace_lo: Words, start: npt.NDArray[np.int64]) 
     )
 
 
-def inverse(order: npt.NDArray[np.intp], rows: int) -> Rows:
+def inverse(order: Order, rows: int) -> Rows:
     """Old row -> new row for an order of new row -> old row; -1 for rows that have no place in it."""
     position = np.full(rows, -1, np.int32)
     position[order] = np.arange(len(order), dtype=np.int32)
@@ -62,43 +65,19 @@ def inverse(order: npt.NDArray[np.intp], rows: int) -> Rows:
 class Distinct:
     """Which of several equal rows is kept."""
 
-    kept: npt.NDArray[np.intp]
+    kept: Order
     """New row -> old row, in the order of first appearance."""
     row: npt.NDArray[np.uint32]
     """Old row -> new row of its equal; meaningless for rows that nothing refers to."""
 
 
-def distinct_rows(numbers: Sequence[Rows], offsets: Rows, codes: Rows, used: npt.NDArray[np.bool_]) -> Distinct:
-    """Rows are equal when they have equal `numbers` at each position and the same codes in the same order."""
-    used_rows = np.flatnonzero(used)
-    counts = np.diff(offsets)[used_rows]
-    width = len(numbers)
-    bounds = np.concatenate([[0], np.cumsum(counts + width)])
-    words = np.empty(bounds[-1], np.int32)
-    for column, values in enumerate(numbers):
-        words[bounds[:-1] + column] = values[used_rows]
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    words[np.repeat(bounds[:-1] + width, counts) + within] = codes[np.repeat(offsets[:-1][used_rows], counts) + within]
-    buffers = [None, pa.py_buffer((bounds * 4).astype(np.int32)), pa.py_buffer(words)]
-    numbered = pa.BinaryArray.from_buffers(pa.binary(), len(used_rows), buffers).dictionary_encode()
+def distinct_rows(columns: Sequence[Rows], used: npt.NDArray[np.bool_]) -> Distinct:
+    """Rows are equal when they have equal numbers in every column."""
+    rows = np.flatnonzero(used)
+    numbers = numbered_rows([column[rows] for column in columns], len(rows))
     row = np.zeros(len(used), np.uint32)
-    row[used_rows] = numbered.indices.to_numpy()
-    first = np.unique(numbered.indices.to_numpy(), return_index=True)[1]
-    return Distinct(used_rows[first], row)
-
-
-def hashable(column: pa.Array) -> pa.Array:
-    """A column that can be numbered; lists, which few resources have, become text."""
-    if not pa.types.is_list(column.type):
-        return column
-    return pa.array([None if value is None else repr(value) for value in column.to_pylist()], pa.string())
-
-
-def numbers_of(column: pa.Array) -> Rows:
-    """Equal numbers for equal values of a column, -1 for null."""
-    encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
-    numbers: Rows = encoded.indices.fill_null(-1).to_numpy().astype(np.int32)
-    return numbers
+    row[rows] = numbers
+    return Distinct(rows[np.unique(numbers, return_index=True)[1]], row)
 
 
 def _numbered(data: npt.NDArray[np.uint8], size: int) -> pa.DictionaryArray:

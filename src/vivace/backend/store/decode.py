@@ -1,4 +1,7 @@
-"""OTLP requests -> tables: sorted, shared, with one typed column per attribute key and kind. Nothing is lost."""
+"""OTLP requests -> tables: sorted, shared, with one typed column per attribute key and kind.
+
+Nothing is lost, and a span that was sent again, the same in everything, is there once.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vivace.backend.store.arrange import Distinct, distinct_rows, hashable, inverse, numbers_of, order_spans
+from vivace.backend.store.arrange import Distinct, distinct_rows, inverse, order_spans
 from vivace.backend.store.batch import AttributeLists, Batch
 from vivace.backend.store.flatten import flatten
+from vivace.backend.store.numbering import numbered, numbered_lists
 from vivace.backend.store.overflow import joined
 from vivace.backend.store.pivot import pivot
+from vivace.backend.store.repeats import without_repeats
 from vivace.backend.store.tables import FIXED, Tables
 
 ATTRIBUTE_COLUMNS: Final = 512
@@ -66,7 +71,8 @@ def arrange(batch: Batch, attribute_columns: int = ATTRIBUTE_COLUMNS) -> Tables:
         for table, position in positions.items()
     }
     tables = {table: _record_batch(table, fixed[table], one.columns) for table, one in pivoted.items()}
-    return Tables(**tables, traces=order.traces, overflow=joined([one.overflow for one in pivoted.values()]))
+    overflow = joined([one.overflow for one in pivoted.values()])
+    return without_repeats(Tables(**tables, traces=order.traces, overflow=overflow))
 
 
 def _shared(batch: Batch, table: str, references: pa.Array) -> tuple[Distinct, Rows]:
@@ -75,8 +81,8 @@ def _shared(batch: Batch, table: str, references: pa.Array) -> tuple[Distinct, R
     rows = len(lists.offsets) - 1
     used = np.zeros(rows, np.bool_)
     used[references.to_numpy()] = True
-    numbers = [numbers_of(hashable(column)) for column in batch.columns[table].values()]
-    distinct = distinct_rows(numbers, lists.offsets, lists.codes, used)
+    numbers = [numbered(column) for column in batch.columns[table].values()]
+    distinct = distinct_rows([*numbers, numbered_lists(lists.counts, lists.codes)], used)
     return distinct, inverse(distinct.kept, rows)
 
 

@@ -8,13 +8,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 
-from vivace.backend.store.tables import FIXED, AttributeColumn, Kind
+from vivace.backend.store.tables import FIXED, AttributeColumn, Kind, Tables
+from vivace.backend.store.validity import valid_rows
 
 SCHEMA: Final = FIXED["overflow"]
 EMPTY_OVERFLOW: Final = pa.RecordBatch.from_pylist([], SCHEMA)
 
+_ROW: Final = SCHEMA.get_field_index("row")
 _ELEMENT: Final = {
     Kind.STRS: "string_value",
     Kind.INTS: "int_value",
@@ -44,9 +47,39 @@ def overflow_rows(
 
 def overflow(table: str, column: AttributeColumn, values: pa.Array) -> pa.RecordBatch:
     """Rows of the overflow table in place of a column."""
-    rows = np.flatnonzero(values.is_valid()).astype(np.uint32)
-    key = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(rows), np.int32)), pa.array([column.key], pa.string()))
-    return overflow_rows(table, rows, key, column.kind, values.take(pa.array(rows)))
+    return overflow_of_columns(table, pa.RecordBatch.from_arrays([values], names=[column.name]), [column])
+
+
+def overflow_of_columns(table: str, batch: pa.RecordBatch, columns: Sequence[AttributeColumn]) -> pa.RecordBatch:
+    """Rows of the overflow table in place of columns of a table."""
+    kinds = {kind: [one for one in columns if one.kind is kind] for kind in Kind}
+    return joined([_instead(table, batch, some, kind) for kind, some in kinds.items() if some])
+
+
+def _instead(table: str, batch: pa.RecordBatch, columns: Sequence[AttributeColumn], kind: Kind) -> pa.RecordBatch:
+    arrays = [batch.column(one.name) for one in columns]
+    rows = [np.flatnonzero(valid_rows(array)) for array in arrays]
+    values = [array.take(pa.array(some)) for array, some in zip(arrays, rows, strict=True)]
+    if kind is Kind.STR:
+        values = [pa.concat_arrays([value.dictionary_decode() for value in values]).dictionary_encode()]
+    numbers = np.repeat(np.arange(len(columns), dtype=np.int32), [len(some) for some in rows])
+    keys = pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array([one.key for one in columns], pa.string()))
+    return overflow_rows(table, np.concatenate(rows).astype(np.uint32), keys, kind, pa.concat_arrays(values))
+
+
+def overflow_of(tables: Tables, table: str) -> pa.RecordBatch:
+    """What the overflow has of one table."""
+    if tables.overflow.num_rows == 0:
+        return tables.overflow
+    return tables.overflow.filter(pc.equal(tables.overflow.column("table"), table))
+
+
+def placed(entries: pa.RecordBatch, row: npt.NDArray[np.integer]) -> pa.RecordBatch:
+    """The same entries for other rows; those are left out whose row is now negative."""
+    there = row >= 0
+    if not there.all():
+        entries, row = entries.filter(pa.array(there)), row[there]
+    return entries.set_column(_ROW, "row", pa.array(row.astype(np.uint32)))
 
 
 def joined(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
