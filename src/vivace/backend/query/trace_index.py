@@ -112,6 +112,8 @@ class TraceIndex:
             if place >= len(self._present):
                 self._present = np.append(self._present, np.zeros(max(place, len(self._present)), np.bool_))
             self._present[place] = True
+        if not places:
+            return NO_IDENTITIES
         run = _sorted([_run(place, identities) for place, identities in places])
         again = np.zeros(len(run), np.bool_)
         again[1:] = run.mixed[1:] == run.mixed[:-1]
