@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Collection
@@ -160,9 +161,8 @@ class BlockSource:
             self._fetch()
             with suppress(FileNotFoundError):  # taken away again meanwhile, to make room for others
                 return self._open_now(table)
-        raise OSError(
-            f"{self._folder}: was taken away {ATTEMPTS} times before it could be read; keep more blocks locally"
-        )
+        message = f"was taken away {ATTEMPTS} times before it could be read; keep more blocks locally"
+        raise OSError(errno.EBUSY, message, str(self._folder))
 
     def _open_now(self, table: str) -> pq.ParquetFile:
         path = self._folder / f"{table}.parquet"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from vivace.backend.store.storage.failure import NoObject, StorageFailure, failure
@@ -44,3 +46,10 @@ def test_an_error_without_an_answer_says_what_it_can() -> None:
     )
     assert str(failed) == "b: failed (HTTP error: odd); check AWS_ENDPOINT_URL_S3 and the network"
     assert failed.status == "error"
+
+
+def test_a_failure_is_told_from_damage_by_its_number() -> None:
+    numbers = {
+        failure(ValueError(ANSWER.format(status, "Code")), "b").errno for status in (400, 401, 403, 404, 416, 500)
+    } | {failure(ValueError("nothing"), "b").errno}
+    assert numbers == {errno.EIO, errno.EACCES, errno.ENOENT, errno.EHOSTUNREACH}

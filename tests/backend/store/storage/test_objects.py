@@ -23,6 +23,7 @@ from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import Manifest, write_manifest
 from vivace.backend.store.storage import bucket as bucket_module
 from vivace.backend.store.storage import transfer
+from vivace.backend.store.storage.failure import NotWhole
 from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.storage.opening import open_storage
@@ -266,14 +267,43 @@ def test_what_only_the_data_folder_has_is_put(storage: Storage, folder: DataFold
     assert stored_spans(storage.open(local).tables()) == stored_spans(tables(1))
 
 
-def test_a_short_object_is_an_error_and_leaves_no_copy(storage: Storage, folder: DataFolder, bucket: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("spans.parquet", b"x" * 3000), ("spans.parquet", b""), ("events.parquet", None), ("meta.json", b"{}")],
+)
+def test_a_block_that_is_not_whole_is_an_error_and_leaves_no_copy(
+    storage: Storage, folder: DataFolder, bucket: Path, name: str, content: bytes | None
+) -> None:
+    unit = written(folder, 1)
+    storage.put(unit)
+    path = bucket / "some" / "prefix" / unit.tenant / unit.id / name
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    forget_copy(folder, unit)
+    with pytest.raises(NotWhole, match=f"{unit.id}/{name}"):
+        storage.fetch(unit)
+    with pytest.raises(NotWhole):
+        storage.open(unit).names("spans")
+    assert not folder.block(unit.id).exists()
+
+
+def test_another_block_under_the_same_id_is_not_taken_for_it(storage: Storage, folder: DataFolder) -> None:
+    unit = written(folder, 1)
+    storage.put(unit)
+    with pytest.raises(NotWhole, match="is another block than it was"):
+        storage.fetch(replace(unit, bytes=unit.bytes + 1))
+    assert storage.restored() == (unit,)
+
+
+def test_what_is_left_of_a_damaged_block_stays(storage: Storage, folder: DataFolder, bucket: Path) -> None:
     unit = written(folder, 1)
     storage.put(unit)
     damage(bucket, unit)
-    forget_copy(folder, unit)
-    with pytest.raises(OSError, match=r"spans\.parquet is shorter than it was"):
-        storage.fetch(unit)
-    assert not folder.block(unit.id).exists()
+    name_in_manifest(folder)
+    assert storage.tidy([]) == 0
+    assert (bucket / "some" / "prefix" / unit.tenant / unit.id / "events.parquet").exists()
 
 
 def damage(bucket: Path, unit: UnitInfo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import Final
 
@@ -24,18 +25,28 @@ _REMEDIES: Final = {
 
 
 class StorageFailure(OSError):
-    """An object store did not do what it was asked; it may be asked again."""
+    """An object store did not do what it was asked; it may be asked again. It has an errno, as no damage has."""
 
     def __init__(self, place: str, reason: str, remedy: str, status: str) -> None:
         super().__init__(f"{place}: {reason}; {remedy}")
+        self.errno = self._errno(status)
         self.reason = reason
         self.remedy = remedy
         self.status = status
         """Of the HTTP answer, or "error" when there was none."""
 
+    @staticmethod
+    def _errno(status: str) -> int:
+        known = {"error": errno.EHOSTUNREACH, "401": errno.EACCES, "403": errno.EACCES, "404": errno.ENOENT}
+        return known.get(status, errno.EIO)
+
 
 class NoObject(StorageFailure, FileNotFoundError):
     """There is no object under a key."""
+
+
+class NotWhole(FileNotFoundError):
+    """A block of which a part is missing in the object store, or is not as it was."""
 
 
 def failure(error: Exception, place: str) -> StorageFailure:

@@ -35,7 +35,8 @@ class Storage(Protocol):
     def fetch(self, unit: UnitInfo) -> Path:
         """The local folder of a block, complete; another process may remove it when it is not used for a while.
 
-        FileNotFoundError when the storage has no such block, another OSError when it cannot be reached.
+        FileNotFoundError when the storage has no such block, or not the whole of it; another OSError, with an errno,
+        when it cannot be reached.
         """
 
     def remove(self, unit: UnitInfo) -> None:

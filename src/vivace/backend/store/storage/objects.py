@@ -13,7 +13,7 @@ from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.storage.bucket import Bucket
 from vivace.backend.store.storage.claim import claim
 from vivace.backend.store.storage.copies import Copies
-from vivace.backend.store.storage.failure import NoObject, StorageFailure
+from vivace.backend.store.storage.failure import NoObject, NotWhole, StorageFailure
 from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.listing import Listed, blocks_of, key
 from vivace.backend.store.storage.local import is_whole
@@ -68,7 +68,7 @@ class ObjectStorage:
 
     def fetch(self, unit: UnitInfo) -> Path:
         """See Storage."""
-        if self._copies.fetched(unit, lambda place: download(self._bucket, self._meta(unit.tenant, unit.id), place)):
+        if self._copies.fetched(unit, lambda place: self._load(unit, place)):
             self._make_room(unit)
         self._let_go()
         return self._folder.block(unit.id)
@@ -101,39 +101,57 @@ class ObjectStorage:
         return tuple(sorted(units, key=lambda unit: (unit.start_ns, unit.id)))
 
     def tidy(self, blocks: Collection[UnitInfo]) -> int:
-        """See Storage. Nothing is removed when a block is missing: manifest and object store may not be of one time."""
+        """See Storage. Nothing is removed when a block is missing: manifest and object store may not be of one time.
+
+        What is left of damaged blocks stays.
+        """
         listed = self._listed()
         kept = {unit.id for unit in blocks}
         if not self._folder.manifest.exists() or not kept <= listed.keys():
             return 0
-        garbage = {block: item for block, item in listed.items() if block not in kept}
+        garbage = self._garbage({block: item for block, item in listed.items() if block not in kept})
         if garbage:
             self._owner.assert_ours()
-        for block in self._replaced_first(garbage):
-            self._delete(garbage[block])
+        for item in garbage:
+            self._delete(item)
         return len(garbage)
 
     def _listed(self) -> dict[str, Listed]:
         return {item.block: item for item in blocks_of(self._bucket.sizes())}
 
     def _meta(self, tenant: str, block: str) -> BlockMeta:
+        """NoObject when there is none, ValueError when it is not understood."""
         place = key(tenant, block, NAME)
         text = self._bucket.get(place)
         try:
             return BlockMeta.decode(text)
         except ValueError as error:
-            raise TargetError(
-                f"--storage {self._bucket.where}: {place}: {error}; use the version that wrote it, or remove the block"
-            ) from error
+            raise ValueError(f"{self._bucket.where}: {place}: {error}") from error
 
     def _metas(self, listed: Mapping[str, Listed]) -> list[BlockMeta]:
-        return in_parallel(lambda item: self._meta(item.tenant, item.block), listed.values())
+        try:
+            return in_parallel(lambda item: self._meta(item.tenant, item.block), listed.values())
+        except ValueError as error:
+            raise TargetError(f"--storage {error}; use the version that wrote it, or remove the block") from error
 
-    def _replaced_first(self, garbage: Mapping[str, Listed]) -> list[str]:
-        """In the order in which they may go: were only some gone, the rest would still be counted once."""
-        metas = self._metas({block: item for block, item in garbage.items() if item.complete})
-        order = TopologicalSorter({meta.unit.id: meta.replaces & garbage.keys() for meta in metas}).static_order()
-        return list(dict.fromkeys([*order, *garbage]))
+    def _load(self, unit: UnitInfo, place: Path) -> None:
+        try:
+            meta = self._meta(unit.tenant, unit.id)
+        except ValueError as error:
+            raise NotWhole(str(error)) from error
+        if meta.unit.bytes != unit.bytes:
+            raise NotWhole(f"{self._bucket.where}: {key(unit.tenant, unit.id)} is another block than it was")
+        download(self._bucket, meta, place)
+
+    def _garbage(self, listed: Mapping[str, Listed]) -> list[Listed]:
+        """What may go, in order: those that another replaces first, for were only that one gone, they would count."""
+        metas = {
+            meta.unit.id: meta for meta in self._metas({block: item for block, item in listed.items() if item.complete})
+        }
+        damaged = {block for block, meta in metas.items() if not listed[block].holds(meta.unit)}
+        order = TopologicalSorter({block: meta.replaces & listed.keys() for block, meta in metas.items()})
+        blocks = dict.fromkeys([*order.static_order(), *listed])
+        return [listed[block] for block in blocks if block not in damaged]
 
     def _delete(self, item: Listed) -> None:
         first, *rest = item.keys
@@ -148,8 +166,8 @@ class ObjectStorage:
 
     def _has(self, unit: UnitInfo) -> bool:
         try:
-            return self._meta(unit.tenant, unit.id).unit == unit
-        except NoObject:
+            return self._meta(unit.tenant, unit.id).unit.bytes == unit.bytes
+        except (NoObject, ValueError):
             return False
 
     def _let_go(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from vivace.backend.store.storage.bucket import PART_BYTES, Bucket
+from vivace.backend.store.storage.failure import NotWhole, StorageFailure
 from vivace.backend.store.storage.listing import key
 from vivace.backend.store.storage.meta import BlockMeta
 
@@ -39,7 +40,7 @@ def upload(bucket: Bucket, place: Path, meta: BlockMeta) -> None:
 
 
 def download(bucket: Bucket, meta: BlockMeta, place: Path) -> None:
-    """Writes the files of a block to a folder, synced. OSError when one is not as long as it was."""
+    """Writes the files of a block to a folder, synced. NotWhole when one is missing, or not as long as it was."""
     parts = [
         (name, start, min(start + PART_BYTES, size))
         for name, size in meta.files.items()
@@ -53,9 +54,15 @@ def download(bucket: Bucket, meta: BlockMeta, place: Path) -> None:
 
 def _receive(bucket: Bucket, meta: BlockMeta, place: Path, part: tuple[str, int, int]) -> None:
     name, start, end = part
-    content = bucket.get_part(key(meta.unit.tenant, meta.unit.id, name), start, end)
+    source = key(meta.unit.tenant, meta.unit.id, name)
+    try:
+        content = bucket.get_part(source, start, end)
+    except StorageFailure as error:
+        if error.status in {"404", "416"}:
+            raise NotWhole(f"{bucket.where}: {source} is missing, or shorter than it was") from error
+        raise
     if len(content) != end - start:
-        raise OSError(f"{bucket.where}: {key(meta.unit.tenant, meta.unit.id, name)} is shorter than it was")
+        raise NotWhole(f"{bucket.where}: {source} is shorter than it was")
     descriptor = os.open(place / name, os.O_CREAT | os.O_WRONLY, 0o644)
     with os.fdopen(descriptor, "wb") as file:
         file.seek(start)
