@@ -27,7 +27,25 @@ def test_units_are_replaced_in_their_place() -> None:
     assert [unit.id for unit in replaced.units] == ["a", "e", "d"]
 
 
-@pytest.mark.parametrize(("text", "words"), [("{", "not a manifest"), ('{"version": 99}', "version: 99 is not known")])
+def test_a_manifest_of_a_time_without_tenants_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    write_manifest(Manifest(units=(info("a"),)), path)
+    path.write_text(path.read_text().replace(', "tenant": "single-tenant", "level": 0', ""))
+    assert "tenant" not in path.read_text()
+    (unit,) = read_manifest(path).units
+    assert (unit.tenant, unit.level) == ("single-tenant", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not a manifest"),
+        ('{"version": 1, "wal": {}, "wal_in_blocks": {}, "units": [\n{"id":', "not a manifest .it ends too early"),
+        ('{"version": 1, "wal": {}, "wal_in_blocks": {}, "units": [\n{"id": 1}\n]}\n', "not a manifest .'kind'"),
+        ('{"version": 1, "units": [\n\n]}\n', "not a manifest .'wal'"),
+        ('{"version": 99}', "version: 99 is not known"),
+    ],
+)
 def test_a_manifest_that_cannot_be_understood_is_named(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(text)

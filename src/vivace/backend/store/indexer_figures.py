@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter as Count
 from collections.abc import Sequence
 from typing import Final
 
@@ -29,6 +28,8 @@ class IndexerFigures:
         self._unit_spans = Gauge("vivace_unit_spans", "Spans in visible units", ["kind"], registry=self.registry)
         self._unit_bytes = Gauge("vivace_unit_bytes", "Bytes of visible units", ["kind"], registry=self.registry)
         self._blocks = Gauge("tempodb_blocklist_length", "Blocks", ["tenant"], registry=self.registry)
+        self._block_traces = self._by_tenant("tempodb_backend_objects_total", "Traces in blocks")
+        self._block_bytes = self._by_tenant("tempodb_backend_bytes_total", "Bytes of blocks")
         self._spans = Counter("vivace_spans_indexed", "Spans made visible", registry=self.registry)
         self._visible = Histogram(
             "vivace_visible_delay_seconds",
@@ -37,7 +38,7 @@ class IndexerFigures:
             registry=self.registry,
         )
         self.ahead = Gauge("vivace_wal_ahead_bytes", "Bytes of the log that are not indexed", registry=self.registry)
-        self._tenants: set[str] = set()
+        self._tenants: frozenset[str] = frozenset()
         self._proposals = Counter(
             "vivace_proposals", "Changes of blocks asked for", ["reason", "outcome"], registry=self.registry
         )
@@ -54,17 +55,20 @@ class IndexerFigures:
             self._units.labels(kind).set(len(units))
             self._unit_spans.labels(kind).set(sum(unit.spans for unit in units))
             self._unit_bytes.labels(kind).set(sum(unit.bytes for unit in units))
-        self._set_blocks(Count(unit.tenant for unit in manifest.units if unit.kind is UnitKind.BLOCK))
+        self._blocks_of_tenants([unit for unit in manifest.units if unit.kind is UnitKind.BLOCK])
 
-    def _set_blocks(self, blocks: Count[str]) -> None:
-        """Tenants that have no blocks any more stay, with none."""
-        for tenant in blocks:
-            if len(self._tenants) < MOST_TENANTS:
-                self._tenants.add(tenant)
-        own = {tenant: blocks[tenant] for tenant in self._tenants}
-        others = blocks.total() - sum(own.values())
-        for tenant, count in own.items() if not others else (*own.items(), (OTHER_TENANTS, others)):
+    def _blocks_of_tenants(self, blocks: Sequence[UnitInfo]) -> None:
+        """A tenant that has no blocks any more stays, with none."""
+        held = {tenant: [0, 0, 0] for tenant in self._tenants}
+        for block in blocks:
+            tenant = block.tenant if block.tenant in held or len(held) < MOST_TENANTS else OTHER_TENANTS
+            sums = held.setdefault(tenant, [0, 0, 0])
+            sums[:] = sums[0] + 1, sums[1] + block.traces, sums[2] + block.bytes
+        self._tenants = frozenset(held)
+        for tenant, (count, traces, size) in held.items():
             self._blocks.labels(tenant).set(count)
+            self._block_traces.labels(tenant, "live").set(traces)
+            self._block_bytes.labels(tenant, "live").set(size)
 
     def published(self, records: Sequence[Record], now_ns: int) -> None:
         """Records became visible."""
@@ -84,3 +88,6 @@ class IndexerFigures:
     def merged(self, job: Merge) -> None:
         """Units became one."""
         self._merges.labels(job.kind, job.reason).inc()
+
+    def _by_tenant(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, ["tenant", "status"], registry=self.registry)

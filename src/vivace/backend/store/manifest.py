@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,8 @@ from vivace.backend.store.unit import UnitInfo, UnitKind
 from vivace.errors import TargetError
 
 VERSION: Final = 1
+_UNITS: Final = ', "units": [\n'
+_END: Final = "\n]}\n"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,29 +57,46 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     head = {"version": VERSION, "wal": asdict(manifest.log), "wal_in_blocks": asdict(manifest.blocks)}
     units = ",\n".join(map(_unit_text, manifest.units))
     with complete(path) as temporary:
-        temporary.write_text(f'{json.dumps(head)[:-1]}, "units": [\n{units}\n]}}\n', encoding="utf-8")
-
-
-@lru_cache(maxsize=1 << 16)
-def _unit_text(unit: UnitInfo) -> str:
-    """Kept, because the manifest is written several times a second and few units change."""
-    return json.dumps(asdict(unit))
+        temporary.write_text(f"{json.dumps(head)[:-1]}{_UNITS}{units}{_END}", encoding="utf-8")
 
 
 def read_manifest(path: Path) -> Manifest:
     """The manifest, empty when there is none. TargetError when it cannot be understood."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        head, units, rest = text.partition(_UNITS)
+        document = json.loads(f"{head}}}" if units else text)
+        _check_version(document, path)
+        if not rest.endswith(_END):
+            raise ValueError("it ends too early")
+        lines = [line for line in rest.removesuffix(_END).split(",\n") if line]
+        return Manifest(
+            LogPosition(**document["wal"]), LogPosition(**document["wal_in_blocks"]), tuple(map(_unit_of, lines))
+        )
     except FileNotFoundError:
         return Manifest()
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise TargetError(
             f"{path}: not a manifest ({error}); restore it, or start with an empty data folder"
         ) from error
+
+
+def _check_version(document: Mapping[str, object], path: Path) -> None:
     if document.get("version") != VERSION:
         raise TargetError(
             f"{path}: version: {document.get('version')!r} is not known to this version of vivace, which knows"
             f" {VERSION}; use the version that wrote it, or start with an empty data folder"
         )
-    units = tuple(UnitInfo(**{**unit, "kind": UnitKind(unit["kind"])}) for unit in document["units"])
-    return Manifest(LogPosition(**document["wal"]), LogPosition(**document["wal_in_blocks"]), units)
+
+
+@lru_cache(maxsize=1 << 16)
+def _unit_text(unit: UnitInfo) -> str:
+    """Kept, because the manifest is written and read several times a second and few units change."""
+    return json.dumps(asdict(unit))
+
+
+@lru_cache(maxsize=1 << 16)
+def _unit_of(text: str) -> UnitInfo:
+    """The unit of a line."""
+    fields = json.loads(text)
+    return UnitInfo(**{**fields, "kind": UnitKind(fields["kind"])})

@@ -79,7 +79,7 @@ class Merger:
         except Unmerged as error:
             error.left = made
             raise
-        except (OSError, VivaceError) as error:
+        except (OSError, pa.ArrowException, VivaceError) as error:
             raise Unmerged(job, error, made) from error
         return Merged(job, tuple(made))
 
