@@ -37,7 +37,7 @@ def test_encryption_is_asked_for_whole() -> None:
         ({"where": "s3://traces", "sse": "SSE-C"}, '--storage-sse: "SSE-C" is not known; give SSE-S3 or SSE-KMS'),
         ({"where": "s3://traces", "sse": "SSE-KMS"}, "--storage-kms-key-id: is missing"),
         ({"where": "s3://traces", "kms_key_id": "x"}, "--storage-kms-key-id: counts only with --storage-sse SSE-KMS"),
-        ({"where": "s3://traces", "cache_bytes": 0}, "--storage-cache-bytes: 0 is not a size"),
+        ({"where": "s3://traces", "cache_bytes": 0}, "--storage-cache: 0 is not a size"),
         ({"sse": "SSE-S3"}, "--storage-sse: counts only with an object store; give --storage"),
         ({"adopt": True}, "--storage-adopt: counts only with an object store; give --storage"),
     ],
@@ -55,7 +55,7 @@ def test_all_problems_are_said_at_once() -> None:
     assert [line.split(":")[0] for line in str(error.value).splitlines()] == [
         "--storage",
         "--storage-sse",
-        "--storage-cache-bytes",
+        "--storage-cache",
     ]
 
 

@@ -78,4 +78,4 @@ class StorageSettings:
 
     def _problems_of_size(self) -> Iterator[str]:
         if self.cache_bytes <= 0:
-            yield f"--storage-cache-bytes: {self.cache_bytes} is not a size; give more than 0, such as 10GiB"
+            yield f"--storage-cache: {self.cache_bytes} is not a size; give more than 0, such as 10GiB"
