@@ -5,6 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from vivace.backend.compact.plan import Job
 from vivace.backend.store.block import BlockSource, write_block
 from vivace.backend.store.decode import decode
 from vivace.backend.store.merge import merge
+from vivace.backend.store.storage.local import LocalStorage
 from vivace.backend.store.tables import FIXED, Tables
 from vivace.backend.store.unit import UnitInfo, UnitKind, unit_info
 
@@ -79,13 +82,20 @@ def test_a_trace_of_five_blocks_is_one_in_the_compacted_block(tmp_path: Path) ->
 
 def late(tables: Tables, number: int) -> Tables:
     """The same traces, with other spans."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     place = tables.spans.schema.get_field_index("span_id")
     ids = pc.add(tables.spans.column(place), pa.scalar(number, pa.uint64()))
     spans = tables.spans.set_column(place, tables.spans.schema.field(place), ids)
     return Tables(**{**dict(tables.items()), "spans": spans})
+
+
+class Folders(LocalStorage):
+    """Blocks that lie in any folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def fetch(self, unit: UnitInfo) -> Path:
+        return self._root / unit.id
 
 
 def job(root: Path, parts: list[Tables]) -> Job:
@@ -103,7 +113,7 @@ def test_a_damaged_block_is_named(tmp_path: Path, table: str) -> None:
     contents[4 : len(contents) // 2] = bytes(len(contents) // 2 - 4)
     path.write_bytes(contents)
     with pytest.raises(Unmergeable) as refusal:
-        compact(work, lambda block: tmp_path / block, tmp_path / "new")
+        compact(work, Folders(tmp_path), tmp_path / "new")
     assert refusal.value.blocks == {"1"}
     assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2"}
 
@@ -117,5 +127,5 @@ def test_what_interrupts_a_merge_leaves_nothing(tmp_path: Path) -> None:
 
     work = job(tmp_path, [decode([request(seed)]) for seed in range(3)])
     with pytest.raises(Enough):
-        compact(work, lambda block: tmp_path / block, tmp_path / "new", between)
+        compact(work, Folders(tmp_path), tmp_path / "new", between)
     assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2"}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Callable, Collection
-from pathlib import Path
+from contextlib import suppress
 from time import monotonic, time_ns
 from typing import Final
 
@@ -13,9 +12,11 @@ from vivace.backend.compact.figures import CompactorFigures
 from vivace.backend.compact.merging import Unmergeable, compact
 from vivace.backend.compact.plan import DEFAULT_COMPACTION, CompactionSettings, Job, jobs
 from vivace.backend.compact.retention import expired
+from vivace.backend.store.examination import remove_path
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import Manifest, read_manifest
-from vivace.backend.store.proposal import Proposal, propose, unproposed
+from vivace.backend.store.proposal import DAMAGED, Proposal, proposal_files, propose, unproposed
+from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.unit import UnitInfo
 
 REST_SECONDS: Final = 10.0
@@ -28,6 +29,7 @@ class Compactor:
     def __init__(
         self,
         folder: DataFolder,
+        storage: Storage,
         figures: CompactorFigures,
         report: Callable[[str], None],
         retention_s: Callable[[str], float],
@@ -37,6 +39,7 @@ class Compactor:
     ) -> None:
         """Removes what an earlier one left unfinished. `retention_s` by tenant; `between` may raise to end a merge."""
         self._folder = folder
+        self._storage = storage
         self._figures = figures
         self._report = report
         self._retention_s = retention_s
@@ -47,12 +50,12 @@ class Compactor:
         self._failing = False
         self._rest_until = 0.0
         for path in unproposed(folder):
-            _remove(path)
+            remove_path(path)
 
     @property
     def waiting(self) -> bool:
         """Whether a proposal has not been taken up yet."""
-        return any(self._folder.proposals.glob("*.json"))
+        return bool(proposal_files(self._folder))
 
     def step(self) -> bool:
         """Makes the next proposal, if there is something to propose and none waits; False when it made none."""
@@ -61,12 +64,12 @@ class Compactor:
         manifest = read_manifest(self._folder.manifest)
         self._settle(manifest)
         now_ns = time_ns()
-        units = [unit for unit in manifest.units if unit.id not in self._apart]
-        planned = [*jobs(units, now_ns, self._settings)]
+        together = (unit for unit in manifest.units if unit.id not in self._apart)
+        planned = [*jobs(together, now_ns, self._settings)]
         self._figures.planned(planned)
         if monotonic() < self._rest_until:
             return False
-        if old := expired(units, now_ns, self._retention_s):
+        if old := expired(manifest.units, now_ns, self._retention_s):
             return self._let_go(old)
         return bool(planned) and self._compact(planned[0])
 
@@ -78,10 +81,8 @@ class Compactor:
         visible = {unit.id for unit in manifest.units}
         if not proposal.remove & visible:
             count()
-        elif proposal.remove <= visible:
-            self._leave_apart(
-                proposal.remove, f"{len(proposal.remove)} blocks stay as they are: {proposal.id} was refused"
-            )
+        elif proposal.add and proposal.remove <= visible:
+            self._leave_apart(Unmergeable(proposal.remove, "what they were made was refused"))
 
     def _let_go(self, old: Collection[UnitInfo]) -> bool:
         try:
@@ -96,24 +97,27 @@ class Compactor:
     def _compact(self, job: Job) -> bool:
         place = self._folder.proposals / uuid.uuid4().hex
         try:
-            unit = compact(job, self._folder.block, place, self._between)
+            unit = compact(job, self._storage, place, self._between)
             remove = frozenset(one.id for one in job.inputs)
             proposal = propose(self._folder, Proposal(remove, (unit,), "compaction"))
         except Unmergeable as error:
-            return self._leave_apart(error.blocks, str(error))
+            return self._leave_apart(error)
         except OSError as error:
-            _remove(place)
+            remove_path(place)
             self._figures.errors.inc()
             return self._rest(error)
         self._proposed = proposal, lambda: self._figures.compacted(job, unit)
         return self._went_well()
 
-    def _leave_apart(self, blocks: frozenset[str], line: str) -> bool:
-        """Blocks that are gone by now were replaced, and need no word."""
-        if blocks <= {unit.id for unit in read_manifest(self._folder.manifest).units}:
-            self._apart |= blocks
+    def _leave_apart(self, failure: Unmergeable) -> bool:
+        """Not tried again; what seems damaged the indexer is to look at. Blocks that were replaced need no word."""
+        if failure.blocks <= {unit.id for unit in read_manifest(self._folder.manifest).units}:
+            self._apart |= failure.blocks
             self._figures.errors.inc()
-            self._report(line)
+            self._report(str(failure))
+            if failure.unreadable:
+                with suppress(OSError):  # no room for it: whoever reads the block next will say the same
+                    propose(self._folder, Proposal(failure.blocks, reason=DAMAGED))
         return False
 
     def _rest(self, error: OSError) -> bool:
@@ -128,10 +132,3 @@ class Compactor:
             self._report("blocks are compacted again")
         self._failing = False
         return True
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

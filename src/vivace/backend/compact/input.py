@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from vivace.backend.store.block import BlockSource
 from vivace.backend.store.overflow import joined, overflow
 from vivace.backend.store.tables import FIXED, Tables, attribute_columns
+from vivace.backend.store.unit import READ_ERRORS
 
 SLICED: Final = ("spans", "events", "links")
 """Tables of which a range has the rows of its traces."""
@@ -122,8 +123,8 @@ class Input:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError) as error:
-            raise Unreadable(self._block, str(error)) from error
+        except READ_ERRORS as error:
+            raise Unreadable(self._block, " ".join(str(error).split())) from error
 
 
 def of_tables(overflow_table: pa.RecordBatch, tables: tuple[str, ...]) -> npt.NDArray[np.bool_]:

@@ -16,38 +16,51 @@ from vivace.backend.compact.plan import Job
 from vivace.backend.compact.slices import Slices, kept_columns
 from vivace.backend.store.decode import ATTRIBUTE_COLUMNS
 from vivace.backend.store.merge import merge
+from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.tables import ARROW, FIXED, attribute_columns
 from vivace.backend.store.unit import UnitInfo, UnitKind, unit_info
+from vivace.errors import VivaceError
 
 SLICE_ROWS: Final = 1 << 17
 """Rows that are merged at once, but for a trace that has more."""
 
 
 class Unmergeable(Exception):
-    """Blocks that cannot be read, or cannot be made one."""
+    """Blocks that cannot be made one."""
 
-    def __init__(self, blocks: Iterable[str], reason: str) -> None:
+    def __init__(self, blocks: Iterable[str], reason: str, unreadable: bool = False) -> None:
         self.blocks = frozenset(blocks)
-        many = f"{len(self.blocks)} blocks cannot be made one, and stay apart"
-        super().__init__(f"{many if len(self.blocks) > 1 else f'{min(self.blocks)}: cannot be read'}: {reason}")
+        self.unreadable = unreadable
+        """It is because this block cannot be read."""
+        who = ", ".join(sorted(self.blocks))
+        super().__init__(
+            f"block {who} is not compacted, as it cannot be read: {reason}"
+            if unreadable
+            else f"blocks are not compacted ({who}): {reason}"
+        )
 
 
-def compact(
-    job: Job, block: Callable[[str], Path], place: Path, between: Callable[[], None] = lambda: None
-) -> UnitInfo:
-    """Makes the blocks of a job one, in a new folder whose name is its ID; `block` says where a block's files are.
+def compact(job: Job, storage: Storage, place: Path, between: Callable[[], None] = lambda: None) -> UnitInfo:
+    """Makes the blocks of a job one, in a new folder whose name is its ID.
 
-    Unmergeable when that is not possible; OSError when the new block cannot be written. Then it left nothing, nor when
-    `between`, which is called now and then, raised something.
+    Unmergeable when that is not possible; OSError when storage cannot be reached, or the new block not be written. Then
+    it left nothing, nor when `between`, which is called now and then, raised something.
     """
+    inputs = [_opened(unit, storage) for unit in job.inputs]
     try:
-        inputs = [Input(block(unit.id)) for unit in job.inputs]
         unit = merge_blocks(inputs, place, between)
     except Unreadable as error:
-        raise Unmergeable({error.block}, str(error)) from error
+        raise Unmergeable({error.block}, str(error), unreadable=True) from error
     except (pa.ArrowException, ValueError, LookupError, MemoryError) as error:
         raise Unmergeable({unit.id for unit in job.inputs}, str(error)) from error
     return replace(unit, tenant=job.tenant, level=job.level)
+
+
+def _opened(unit: UnitInfo, storage: Storage) -> Input:
+    try:
+        return Input(storage.fetch(unit))
+    except (Unreadable, FileNotFoundError, VivaceError) as error:
+        raise Unmergeable({unit.id}, str(error), unreadable=True) from error
 
 
 def merge_blocks(

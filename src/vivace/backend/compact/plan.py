@@ -32,6 +32,8 @@ class CompactionSettings:
     least_inputs: int = 4
     """So many blocks of a level become one while their window is open."""
     most_inputs: int = 8
+    full_inputs: int = 16
+    """So many, where they are so large that the result is finished: then few blocks are saved by much work."""
 
 
 DEFAULT_COMPACTION: Final = CompactionSettings()
@@ -64,15 +66,11 @@ def jobs(units: Iterable[UnitInfo], now_ns: int, settings: CompactionSettings = 
     window_ns = int(settings.window_s * 1e9)
     windows: defaultdict[tuple[int, str], list[UnitInfo]] = defaultdict(list)
     for unit in units:
-        if unit.kind is UnitKind.BLOCK and not _finished(unit, settings):
+        if unit.kind is UnitKind.BLOCK and not _finished((unit,), settings):
             windows[unit.end_ns // window_ns, unit.tenant].append(unit)
     for window, tenant in sorted(windows, key=lambda key: (-key[0], key[1])):
         closed = (window + 1) * window_ns + int(CLOSED_SECONDS * 1e9) <= now_ns
         yield from _of_window(windows[window, tenant], closed, settings)
-
-
-def _finished(unit: UnitInfo, settings: CompactionSettings) -> bool:
-    return unit.spans * 2 >= settings.block_spans or unit.bytes * 2 >= settings.block_bytes
 
 
 def _of_window(blocks: Sequence[UnitInfo], closed: bool, settings: CompactionSettings) -> Iterator[Job]:
@@ -91,11 +89,10 @@ def _of_window(blocks: Sequence[UnitInfo], closed: bool, settings: CompactionSet
 
 
 def _of_level(blocks: Sequence[UnitInfo], settings: CompactionSettings) -> Job | None:
-    """The smallest blocks of a level, when they are many or fill a block."""
+    """The smallest blocks of a level, when they are many."""
     chosen = _fitting(blocks, settings)
-    full = len(chosen) < len(blocks)
-    least = 2 if full else settings.least_inputs
-    return Job(tuple(chosen)) if len(chosen) >= least else None
+    least = settings.full_inputs if _finished(chosen, settings) else settings.least_inputs
+    return Job(tuple(chosen)) if len(chosen) >= 2 and len(blocks) >= least else None
 
 
 def _across_levels(blocks: Sequence[UnitInfo], settings: CompactionSettings) -> Job | None:
@@ -116,6 +113,12 @@ def _fitting(blocks: Sequence[UnitInfo], settings: CompactionSettings) -> list[U
             break
         chosen.append(block)
     return chosen
+
+
+def _finished(blocks: Sequence[UnitInfo], settings: CompactionSettings) -> bool:
+    """Whether blocks are half as large as one may be, alone or when they are one."""
+    spans, size = sum(unit.spans for unit in blocks), sum(unit.bytes for unit in blocks)
+    return spans * 2 >= settings.block_spans or size * 2 >= settings.block_bytes
 
 
 def _without(blocks: Sequence[UnitInfo], job: Job) -> list[UnitInfo]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from vivace.backend.compact.figures import CompactorFigures
 from vivace.backend.compact.plan import DEFAULT_COMPACTION, CompactionSettings
 from vivace.backend.store.figures import FiguresFile
 from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.storage.figures import StorageFigures
+from vivace.backend.store.storage.opening import open_storage
+from vivace.backend.store.storage.settings import StorageSettings
 from vivace.backend.tenant.overrides import Overrides
 
 PROCESS: Final = "compactor"
@@ -36,13 +40,20 @@ def run(
     overrides: Overrides,
     announce: Callable[[], None],
     report: Callable[[str], None],
+    *,
     settings: CompactionSettings = DEFAULT_COMPACTION,
+    storage: StorageSettings | None = None,
 ) -> None:
-    """Compacts, and lets go what is too old, until SIGTERM. What went wrong is reported in lines."""
+    """Compacts, and lets go what is too old, until SIGTERM. What went wrong is reported in lines.
+
+    Blocks are read from storage, if it is given, else from the data folder. TargetError when the manifest cannot be
+    understood, ConfigurationError when the environment says of the storage what cannot be.
+    """
     stopped = Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     os.nice(NICENESS)
     pa.set_cpu_count(1)
+    pa.set_memory_pool(pa.system_memory_pool())  # the one that gives back all that is asked of it
     folder = DataFolder(data_dir)
     figures = CompactorFigures()
     file = FiguresFile(figures.registry, folder.metrics, PROCESS)
@@ -54,14 +65,23 @@ def run(
     def retention_s(tenant: str) -> float:
         return overrides.of(tenant).compaction.block_retention
 
-    compactor = Compactor(folder, figures, report, retention_s, settings=settings, between=between)
+    blocks = open_storage(storage or StorageSettings(), folder, StorageFigures(figures.registry, PROCESS))
+    compactor = Compactor(folder, blocks, figures, report, retention_s, settings=settings, between=between)
     file.start()
     announce()
     try:
         while not stopped.is_set():
             made = compactor.step()
+            if made:
+                _give_back()
             stopped.wait(TAKING_SECONDS if made or compactor.waiting else PERIOD_SECONDS)
     except _Stopped:
         pass
     finally:
         file.stop()
+
+
+def _give_back() -> None:
+    """Closes the files of blocks that were read, and lets the memory that a merge took go."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()

@@ -1,0 +1,219 @@
+"""The compactor beside an indexer: blocks become few, and everything stays there once."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.backend.store.data import AT_ONCE, Data, until
+from tests.backend.store.rebuild import sent_spans
+from tests.backend.store.sample import request
+
+from vivace.backend.compact import compactor as compactor_module
+from vivace.backend.compact.compactor import Compactor
+from vivace.backend.compact.figures import CompactorFigures
+from vivace.backend.store import takeover
+from vivace.backend.store.block import BlockSource
+from vivace.backend.store.manifest import read_manifest, write_manifest
+from vivace.backend.store.proposal import Proposal, propose
+from vivace.backend.store.storage.interface import Storage
+from vivace.backend.store.storage.local import LocalStorage
+from vivace.backend.store.unit import UnitInfo
+
+
+class Pair:
+    """An indexer and a compactor over the same folder."""
+
+    def __init__(self, data: Data, retention_s: Mapping[str, float] | None = None) -> None:
+        self.data = data
+        self.figures = CompactorFigures()
+        self.reports: list[str] = []
+        self.kept = retention_s or {}
+        self.indexer = data.indexer(AT_ONCE)
+        self.compactor = self.started()
+
+    def started(self, between: Callable[[], None] = lambda: None, storage: Storage | None = None) -> Compactor:
+        return Compactor(
+            self.data.folder,
+            storage or LocalStorage(self.data.folder),
+            self.figures,
+            self.reports.append,
+            lambda tenant: self.kept.get(tenant, 0.0),
+            between=between,
+        )
+
+    def settle(self) -> int:
+        """Until neither has anything to do; how many proposals that took."""
+        proposals = 0
+        while self.compactor.step():
+            proposals += 1
+            until(lambda: not self.indexer.step() and not self.compactor.waiting)
+        return proposals
+
+    def count(self, name: str, **labels: str) -> float | None:
+        return self.figures.registry.get_sample_value(name, labels)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data]:
+    monkeypatch.setattr(takeover, "PERIOD_SECONDS", 0)
+    one = Data(tmp_path)
+    yield one
+    one.writer.close()
+
+
+def test_blocks_of_a_tenant_become_one(data: Data) -> None:
+    data.blocks(3, "a")
+    data.blocks(2, "b")
+    pair = Pair(data)
+    assert pair.settle() == 2
+    assert sorted((unit.tenant, unit.level, unit.spans) for unit in data.units()) == [("a", 1, 45), ("b", 1, 30)]
+    for tenant in ("a", "b"):
+        assert data.visible(tenant) == sent_spans(data.sent_by[tenant])
+    assert not pair.compactor.step()
+    assert pair.count("tempodb_compaction_blocks_total", level="0") == 5
+    assert pair.count("tempodb_compaction_objects_written_total", level="0") == 15
+    assert pair.count("tempodb_compaction_objects_combined_total", level="0") == 0
+    assert pair.count("tempodb_compaction_outstanding_blocks", tenant="a") == 0
+    assert pair.count("tempo_compactor_compaction_total") == 2
+    assert pair.reports == data.reports == []
+    assert list(data.folder.proposals.iterdir()) == []
+
+
+def test_spans_of_a_trace_that_came_late_join_it(data: Data) -> None:
+    message = ExportTraceServiceRequest.FromString(request(1, traces=1, spans=5))
+    spans = [*message.resource_spans[0].scope_spans[0].spans]
+    indexer = data.indexer(AT_ONCE)
+    for span in spans:
+        del message.resource_spans[0].scope_spans[0].spans[:]
+        message.resource_spans[0].scope_spans[0].spans.append(span)
+        data.take(message.SerializeToString())
+        until(lambda: not indexer.step() and {unit.kind for unit in data.units()} == {"block"})
+    indexer.close()
+    assert [unit.traces for unit in data.units()] == [1] * 5
+    pair = Pair(data)
+    pair.settle()
+    (unit,) = data.units()
+    assert (unit.spans, unit.traces) == (5, 1)
+    assert BlockSource(data.folder.block(unit.id)).rows("traces") == 1
+    assert data.visible() == sent_spans(data.sent)
+    assert pair.count("tempodb_compaction_objects_combined_total", level="0") == 4
+
+
+def test_old_blocks_of_a_tenant_go(data: Data) -> None:
+    data.blocks(2, "a")
+    data.blocks(1, "b")
+    pair = Pair(data, {"a": 3600.0})
+    assert pair.settle() == 1
+    assert [unit.tenant for unit in data.units()] == ["b"]
+    assert pair.count("tempodb_retention_marked_for_deletion_total") == 2
+    assert pair.count("tempodb_retention_deleted_total") == 2
+
+
+def test_a_damaged_block_is_reported_once_and_the_others_are_compacted(data: Data) -> None:
+    damaged, *_ = data.blocks(4)
+    path = data.folder.block(damaged.id) / "spans.parquet"
+    pair = Pair(data)
+    path.write_bytes(bytes(path.stat().st_size))
+    assert not pair.compactor.step()
+    (report,) = pair.reports
+    assert damaged.id in report
+    assert "cannot be read" in report
+    until(lambda: not pair.indexer.step() and not pair.compactor.waiting)
+    pair.settle()
+    assert data.visible() == sent_spans(data.sent[1:])
+    assert len(data.units()) == 1
+    assert "15 spans are lost" in data.reports[0]
+    assert pair.count("tempodb_compaction_errors_total") == 1
+    assert len(pair.reports) == 1
+
+
+def test_blocks_that_cannot_be_made_one_stay_apart(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vivace.backend.compact import merging
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("too much")
+
+    data.blocks(3)
+    pair = Pair(data)
+    monkeypatch.setattr(merging, "merge", refuse)
+    assert not pair.compactor.step()
+    assert not pair.compactor.step()
+    (report,) = pair.reports
+    assert "too much" in report
+    assert len(data.units()) == 3
+    assert list(data.folder.proposals.iterdir()) == []
+
+
+def test_blocks_that_somebody_else_replaced_need_no_word(data: Data) -> None:
+    units = data.blocks(3)
+    pair = Pair(data)
+
+    def replaced() -> None:
+        propose(data.folder, Proposal(frozenset({units[0].id}), reason="retention"))
+        until(lambda: not pair.indexer.step() and len(data.units()) == 2)
+
+    pair.compactor = pair.started(replaced)
+    assert pair.compactor.step()
+    until(lambda: not pair.indexer.step() and not pair.compactor.waiting)
+    assert len(data.units()) == 2
+    pair.compactor = pair.started()
+    pair.settle()
+    assert len(data.units()) == 1
+    assert data.visible() == sent_spans(data.sent[1:])
+    assert pair.reports == data.reports == []
+
+
+def test_blocks_that_went_before_they_were_read_need_no_word(data: Data) -> None:
+    data.blocks(3)
+    pair = Pair(data)
+
+    class Late(LocalStorage):
+        def fetch(self, unit: UnitInfo) -> Path:
+            manifest = read_manifest(data.folder.manifest)
+            write_manifest(manifest.replaced({unit.id}, ()), data.folder.manifest)
+            raise FileNotFoundError(unit.id)
+
+    pair.compactor = pair.started(storage=Late(data.folder))
+    assert not pair.compactor.step()
+    assert pair.reports == []
+
+
+def test_a_full_disk_is_reported_once_and_tried_again(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compactor_module, "REST_SECONDS", 0)
+    data.blocks(3)
+    pair = Pair(data)
+    with monkeypatch.context() as full:
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        full.setattr("vivace.backend.compact.block_writer.sync", refuse)
+        assert not pair.compactor.step()
+        assert not pair.compactor.step()
+    (report,) = pair.reports
+    assert "No space left on device" in report
+    assert list(data.folder.proposals.iterdir()) == []
+    assert pair.settle() == 1
+    assert len(data.units()) == 1
+    assert data.visible() == sent_spans(data.sent)
+    assert pair.reports[1:] == ["blocks are compacted again"]
+
+
+def test_what_was_left_unfinished_goes_at_the_start(data: Data) -> None:
+    first, second, third = data.blocks(3)
+    kept = Proposal(frozenset({first.id}), reason="retention")
+    propose(data.folder, kept)
+    for name in ("unproposed", "unfinished.tmp"):
+        shutil.copytree(data.folder.block(second.id), data.folder.proposals / name)
+    pair = Pair(data)
+    assert [path.suffix for path in data.folder.proposals.iterdir()] == [".json"]
+    assert not pair.compactor.step()  # one thing after the other
+    until(lambda: not pair.indexer.step() and len(data.units()) == 2)
+    pair.settle()
+    assert data.visible() == sent_spans(data.sent[1:])
+    assert third.id not in {unit.id for unit in data.units()}
