@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from threading import Event, Thread
 import grpc
 import pytest
 from tests.backend.receive.conftest import EXPORT, Receiver
+from tests.backend.receive.frames import called, frame, send_flow_controlled
 from tests.backend.store.sample import request
 
 from vivace.backend.access.access import Access
@@ -60,28 +62,10 @@ def serving(root: Path, arrivals: Arrivals) -> Iterator[int]:
         thread.join(20)
 
 
-def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
-
-
 def begun(port: int) -> socket.socket:
     """A connection with a call of which the message has only begun."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
-    headers = {
-        ":method": "POST",
-        ":scheme": "http",
-        ":path": EXPORT,
-        ":authority": "test",
-        "te": "trailers",
-        "content-type": "application/grpc",
-    }
-    block = b"".join(
-        b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
-        for name, value in headers.items()
-    )
-    half = b"\0" + (1000).to_bytes(4) + b"x" * 10
-    parts = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0), frame(1, 4, 1, block), frame(0, 0, 1, half)]
-    connection.sendall(b"".join(parts))
+    connection = called(port)
+    connection.sendall(frame(0, 0, 1, b"\0" + (1000).to_bytes(4) + b"x" * 10))
     return connection
 
 
@@ -117,9 +101,9 @@ def test_few_messages_may_arrive_slowly(tmp_path: Path) -> None:
 def test_a_call_without_a_message_is_refused(refusing: Receiver) -> None:
     with grpc.insecure_channel(refusing.grpc_address) as channel:
         export: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(EXPORT)
-        with pytest.raises(grpc.RpcError, match="ended without a request") as error:
+        with pytest.raises(grpc.RpcError, match="the call has no request") as error:
             export(iter(()), timeout=20)
-        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 def test_large_metadata_are_refused(refusing: Receiver) -> None:
@@ -135,6 +119,17 @@ def test_who_pings_all_the_time_is_sent_away(refusing: Receiver) -> None:
         for _ in range(10):
             connection.sendall(frame(6, 0, 0, bytes(8)))
         assert refused(connection, b"too_many_pings")
+
+
+def test_a_bomb_is_not_unpacked_further_than_the_limit(refusing: Receiver) -> None:
+    bomb = gzip.compress(bytes(512 << 20), 1)
+    with closing(called(int(refusing.grpc_address.rpartition(":")[2]), gzip=True)) as connection:
+        send_flow_controlled(connection, b"\1" + len(bomb).to_bytes(4) + bomb)
+        assert refused(connection, b"grpc-status\x018")
+    status = Path(f"/proc/{refusing.pid}/status").read_text(encoding="ascii")
+    (highest,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    assert highest << 10 < 512 << 20
+    assert refusing.logged() is None
 
 
 def test_a_client_that_leaves_does_no_harm(receiver: Receiver) -> None:

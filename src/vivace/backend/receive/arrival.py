@@ -13,6 +13,7 @@ from typing import Any, Final
 import grpc
 
 from vivace.backend.receive.answer import Cause, NotTaken
+from vivace.backend.receive.intake import MESSAGE_BYTES
 
 QUICK_SECONDS: Final = 1.0
 """A message that takes longer is slow."""
@@ -51,7 +52,7 @@ class Arrivals:
             del self._since[task]
             self._given_up.pop(task, None)
         if not isinstance(message, bytes):
-            raise NotTaken(Cause.MALFORMED, "the call ended without a request; send one")
+            raise NotTaken(Cause.TOO_LARGE, f"the call has no request, or one larger than {MESSAGE_BYTES} bytes")
         return message
 
     async def watch(self) -> None:

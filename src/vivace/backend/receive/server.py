@@ -73,23 +73,23 @@ async def _serve(
     server, grpc_port = grpc_server(intake, settings.otlp_grpc, allowed, arrivals)
     listener = listen(settings.otlp_http, "--otlp-http")
     http = _HttpServer(allowed.uvicorn_config(http_application(intake), GRACE_SECONDS))
-    watches = asyncio.gather(intake.watch(), arrivals.watch())
+    watches = [asyncio.create_task(watch) for watch in (intake.watch(), arrivals.watch())]
     http_task = asyncio.create_task(http.serve(sockets=[listener]))
     await server.start()
     file.start()
     host, http_port = listener.getsockname()[:2]
     announce(f"{host_of(settings.otlp_grpc)}:{grpc_port}", f"{host}:{http_port}")
     waiting = asyncio.create_task(stopped.wait())
-    ends: set[asyncio.Future[Any]] = {waiting, watches, http_task, committer.ended}
+    ends: set[asyncio.Future[Any]] = {waiting, *watches, http_task, committer.ended}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     http.should_exit = True
     await asyncio.gather(server.stop(GRACE_SECONDS), http_task)
     await asyncio.to_thread(committer.stop)
     await asyncio.to_thread(file.stop)
-    watches.cancel()
-    for task in (watches, committer.ended):
+    for task in (*watches, committer.ended):
         if task.done():
             task.result()  # raises what ended it
+        task.cancel()
 
 
 def _log(folder: DataFolder, sync_when: Sync, report: Callable[[str], None]) -> LogWriter:
