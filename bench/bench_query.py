@@ -42,7 +42,8 @@ from vivace.telemetry.template import Template
 SEED: Final = 7
 RATE: Final = 20_000
 """Spans per second of the live load, and of the times in what is stored."""
-BLOCK: Final = 250_000
+BLOCK: Final = 1_250_000
+"""Spans of a stored block, about as compaction leaves them."""
 SEGMENTS: Final = 20
 TRACES: Final = 100
 """Traces asked for by ID in a round."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.backend.query.samples import NOW, SECOND, catalogue, request, span, unit
 
+from vivace.backend.query.metrics import comparison
 from vivace.backend.query.metrics.quantile import quantiles
 from vivace.backend.query.metrics.query import query
 from vivace.backend.query.metrics.timeline import Instant, Timeline, default_step, timeline
@@ -178,3 +179,24 @@ def test_compare_counts_the_values_of_selected_spans_and_of_the_others() -> None
 )
 def test_a_step_is_chosen_by_the_range(range_s: int, step_s: float) -> None:
     assert default_step(NOW, NOW + range_s * SECOND) == int(step_s * SECOND)
+
+
+def test_compare_only_counts_an_attribute_of_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "MOST_VALUES", 3)
+    sent = [span(n, n, at_s=1, name="x", attributes={"user": n, "tier": n % 2}) for n in range(1, 6)]
+    root = parse("{ } | compare({ span.tier = 1 })").root
+    assert not isinstance(root, Pipeline)
+    series = {
+        one.labels: one.values.tolist() for one in query(root, catalogue(unit(request(*sent))).visible(), TIMES).series
+    }
+    kinds = {labels[0][1][1] for labels in series if labels[-1][0] == "span.user"}
+    assert kinds == {"baseline", "baseline_total", "selection_total"} | {"selection"}
+    too_many = (("__meta_type", ("stringValue", "selection")), ("__meta_error", ("stringValue", "__too_many_values__")))
+    assert [labels for labels in series if "__meta_error" in dict(labels)] == []
+    monkeypatch.setattr(comparison, "MOST_VALUES", 2)
+    series = {
+        one.labels: one.values.tolist() for one in query(root, catalogue(unit(request(*sent))).visible(), TIMES).series
+    }
+    assert (*too_many, ("span.user", ("stringValue", "nil"))) in series
+    total = (("__meta_type", ("stringValue", "selection_total")), ("span.user", ("stringValue", "nil")))
+    assert series[total] == [0, 3, 0, 0]

@@ -220,3 +220,16 @@ def test_a_query_past_its_time_is_ended() -> None:
         assert slow.ended.wait(10)
     finally:
         service.close()
+
+
+def test_metrics_carry_exemplars_and_say_when_series_are_left_out(service: Service) -> None:
+    window = {"start": (NOW // SECOND - 60) * SECOND, "end": (NOW // SECOND + 60) * SECOND, "step": 60 * SECOND}
+    fields = {"query": "{ } | rate() by (name)", "exemplars": 2, "maxSeries": 2, **window}
+    *_, last = service.ask("MetricsQueryRange", "QueryRangeRequest", "QueryRangeResponse", **fields)
+    assert last["status"] == "PARTIAL"
+    assert "maximum series limit of 2" in last["message"]
+    found = [exemplar for one in last["series"] for exemplar in one["exemplars"]]
+    assert [one["labels"] for one in found] == [
+        [{"key": "trace:id", "value": {"stringValue": f"{10 + number:x}"}}] for number in range(2)
+    ]
+    assert [one["timestampMs"] for one in found] == [str((NOW // SECOND - number) * 1000) for number in range(2)]

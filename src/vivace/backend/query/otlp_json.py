@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -21,20 +22,30 @@ _TEXT: Final = frozenset(
     }
 )
 
+Convert = Callable[[object], object]
+
 
 def json_of(message: Message) -> Json:
     """A message and all below it."""
-    return {field.json_name: _json(field)(value) for field, value in message.ListFields()}
+    return {name: convert(value) for name, convert, value in _fields(message)}
 
 
-def _json(field: FieldDescriptor) -> Callable[[object], object]:
+def _fields(message: Message) -> Iterator[tuple[str, Convert, object]]:
+    for field, value in message.ListFields():
+        name, convert = _converted(field)
+        yield name, convert, value
+
+
+@cache
+def _converted(field: FieldDescriptor) -> tuple[str, Convert]:
+    """The name of a field in JSON, and what makes its value JSON."""
     one = _scalar(field)
     if field.is_repeated:
-        return lambda values: [one(value) for value in values]  # type: ignore[attr-defined]
-    return one
+        return field.json_name, lambda values: [one(value) for value in values]
+    return field.json_name, one
 
 
-def _scalar(field: FieldDescriptor) -> Callable[[object], object]:
+def _scalar(field: FieldDescriptor) -> Convert:
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         return json_of  # type: ignore[return-value]
     if field.type == FieldDescriptor.TYPE_BYTES:

@@ -222,8 +222,14 @@ def _fixed(table: str, batch: pa.RecordBatch) -> list[Row]:
     """The rows of a batch without their attributes; a column that is left out is null."""
     names = FIXED[table].names
     there = [name for name in names if name in batch.schema.names]
-    columns = [batch.column(name).to_pylist() if name in there else [None] * len(batch) for name in names]
+    columns = [_values(batch.column(name)) if name in there else [None] * len(batch) for name in names]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _values(array: pa.Array) -> list[object]:
+    """The values as Python has them; Arrow takes six times as long to look each up in a dictionary."""
+    found: list[object] = (array.dictionary_decode() if pa.types.is_dictionary(array.type) else array).to_pylist()
+    return found
 
 
 def _attributes(view: View, table: str, batch: pa.RecordBatch, first: int) -> Attributes:
@@ -233,7 +239,7 @@ def _attributes(view: View, table: str, batch: pa.RecordBatch, first: int) -> At
         array = batch.column(column.name)
         if array.null_count == len(array):
             continue
-        for place, value in enumerate(array.to_pylist()):
+        for place, value in enumerate(_values(array)):
             if value is not None:
                 found[place].append(KeyValue(key=column.key, value=_any_value(column.kind, value)))
     _add_overflow(found, view, table, first, len(batch))

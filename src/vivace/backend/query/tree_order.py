@@ -52,7 +52,7 @@ def _linked(view: View, only: Rows | None = None) -> Rows:
     word is looked at one after the other, since different spans may; of spans with the same ID the first is the parent.
     With `only` there are entries for these rows alone; they are those of whole traces.
     """
-    trace = view.numbers("spans", "trace").data
+    trace = view.index("spans", "trace")
     identity, parent = view.words("spans", "span_id"), view.words("spans", "parent_id")
     if only is not None:
         trace, identity, parent = trace[only], identity[only], parent[only]

@@ -40,7 +40,7 @@ _MEMBERS: Final[Mapping[str, Type]] = {
     "bool_value": Type.BOOL,
 }
 _NUMBER = itertools.count()
-_SMALL: Final = 1 << 15
+_SMALL: Final = 1 << 16
 """Rows of a table that is read whole when some of its rows are asked for."""
 
 
@@ -92,7 +92,9 @@ class View:
     def index(self, table: str, name: str) -> Rows:
         """A column of row numbers."""
         return self.remember(
-            ("index", table, name), lambda: self.numbers(table, name).data.astype(np.int64), lambda array: array.nbytes
+            ("index", table, name),
+            lambda: self._numbers(table, name, Type.INT).data.astype(np.int64),
+            lambda array: array.nbytes,
         )
 
     def words(self, table: str, name: str) -> Array:

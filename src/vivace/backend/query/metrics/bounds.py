@@ -48,8 +48,8 @@ def asked_bounds(series: int, exemplars: int, hints: Iterable[Hint]) -> Bounds:
 def too_many_series(most: int) -> str:
     """What a partial answer says."""
     return (
-        f"Response exceeds maximum series limit of {most}, a partial response is returned:"
-        " the groups with most spans; filter more, or group by fewer values"
+        f"Response exceeds maximum series limit of {most}, a partial response is returned;"
+        " filter more, or group by fewer values"
     )
 
 
