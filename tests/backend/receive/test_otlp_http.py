@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 from typing import Any
 
 import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from starlette.requests import Request
 from tests.backend.receive.conftest import Receiver
 from tests.backend.store.rebuild import sent_spans, stored_spans
 from tests.backend.store.sample import request
 
 from vivace.backend.receive.answer import Cause, NotTaken
 from vivace.backend.receive.intake import MESSAGE_BYTES
-from vivace.backend.receive.otlp_http import unzipped
+from vivace.backend.receive.otlp_http import Receiving, unzipped
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 GZIP = {**PROTOBUF, "Content-Encoding": "gzip"}
@@ -70,3 +72,31 @@ def test_a_bomb_is_not_decompressed_further_than_the_limit() -> None:
     with pytest.raises(NotTaken) as error:
         unzipped(gzip.compress(b"x" * 60) + gzip.compress(b"x" * 41), limit=100)
     assert error.value.cause is Cause.TOO_LARGE
+
+
+def arriving(*parts: bytes) -> Request:
+    """A request of which the body comes in parts."""
+    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    coming = iter([*messages, {"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> Any:
+        return next(coming)
+
+    return Request({"type": "http", "method": "POST", "headers": []}, receive)
+
+
+def test_so_much_is_received_at_once_and_no_more() -> None:
+    async def use() -> None:
+        receiving = Receiving(limit=10)
+        async with receiving.body(arriving(b"1234", b"5678")) as first:
+            assert first == b"12345678"
+            with pytest.raises(NotTaken) as refused:
+                async with receiving.body(arriving(b"12", b"3")):
+                    raise AssertionError("was received")
+            assert refused.value.cause is Cause.OVERLOADED
+            async with receiving.body(arriving(b"12")) as second:
+                assert second == b"12"
+        async with receiving.body(arriving(b"1234567890")) as third:
+            assert third == b"1234567890"
+
+    asyncio.run(use())

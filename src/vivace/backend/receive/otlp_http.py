@@ -73,10 +73,11 @@ class _Format:
         return protobuf_of(plain) if self.content_type == JSON else plain
 
 
-class _Receiving:
+class Receiving:
     """How many bytes of requests are in memory, and the bound on them."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = RECEIVING_BYTES) -> None:
+        self._limit = limit
         self._bytes = 0
 
     @asynccontextmanager
@@ -89,7 +90,7 @@ class _Receiving:
                 self._bytes += len(part)
                 if size > MESSAGE_BYTES:
                     raise NotTaken(Cause.TOO_LARGE, _TOO_LARGE)
-                if self._bytes > RECEIVING_BYTES:
+                if self._bytes > self._limit:
                     raise NotTaken(Cause.OVERLOADED, f"{self._bytes} bytes are being received; send again later")
                 parts.append(part)
             yield b"".join(parts)
@@ -99,7 +100,7 @@ class _Receiving:
 
 def http_application(intake: Intake) -> Starlette:
     """The application that answers POST /v1/traces."""
-    receiving = _Receiving()
+    receiving = Receiving()
     converter = ThreadPoolExecutor(CONVERSIONS, "convert")
 
     async def export(request: Request) -> Response:
