@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -80,7 +81,24 @@ PATHS = st.one_of(
     st.sampled_from(("1", "zz", "²")).map(lambda one: f"/api/v2/traces/{quote(one)}"),
     st.sampled_from(TAGS).map(lambda one: f"/api/search/tag/{quote(one, safe='')}/values"),
     st.sampled_from(TAGS).map(lambda one: f"/api/v2/search/tag/{quote(one, safe='')}/values"),
+    st.sampled_from(
+        (
+            "/api/overrides",
+            "/api/echo",
+            "/ready",
+            "/metrics",
+            "/status",
+            "/status/config",
+            "/status/overrides",
+            "/status/overrides/x",
+            "/status/runtime_config",
+            "/status/endpoints",
+            "/api/status/buildinfo",
+        )
+    ),
 )
+TEXTS = st.text(max_size=12)
+HEADERS = st.none() | st.sampled_from(("red", "red|blue", "", "|", "..", "a" * 151, "a/b")) | st.text(max_size=8)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +108,17 @@ def application() -> Starlette:
     return Api(Queriers(lambda _: (stored,)), Workers(), Metrics(), Path("nowhere"), {}).application()
 
 
-def asked(application: Starlette, path: str, query: str) -> tuple[int, bytes]:
+@pytest.fixture(scope="module")
+def of_tenants() -> Starlette:
+    stored = unit(request(span(1, 1)))
+    return Api(
+        Queriers(lambda _: (stored,), multitenancy=True), Workers(), Metrics(), Path("nowhere"), {}
+    ).application()
+
+
+def asked(
+    application: Starlette, path: str, query: str, headers: Sequence[tuple[bytes, bytes]] = (), method: str = "GET"
+) -> tuple[int, bytes]:
     """The status and body of an answer; an exception that nothing turned into an answer is raised here."""
     sent: list[dict[str, Any]] = []
 
@@ -101,13 +129,14 @@ def asked(application: Starlette, path: str, query: str) -> tuple[int, bytes]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": query.encode()}
-    asyncio.run(application({**scope, "headers": [], "root_path": ""}, receive, send))
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(errors="replace")}
+    scope |= {"query_string": query.encode(), "headers": list(headers), "root_path": ""}
+    asyncio.run(application(scope, receive, send))
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
 
 
 def refused_in_a_line(status: int, body: bytes) -> None:
-    assert status in {200, 400, 404, 422}, body
+    assert status in {200, 400, 401, 404, 405, 412, 422, 428, 503}, body
     if status != 200:
         assert b"Traceback" not in body
 
@@ -131,3 +160,22 @@ def test_parameters_of_any_text(application: Starlette, path: str, given: dict[s
 def test_each_value(application: Starlette, path: str, name: str) -> None:
     for value in FIELDS[name]:
         refused_in_a_line(*asked(application, path, urlencode({"q": "{ }", name: value})))
+
+
+@given(
+    path=PATHS | TEXTS.map("/api/traces/{}".format) | TEXTS.map("/api/v2/search/tag/{}/values".format),
+    tenants=HEADERS,
+    more=st.dictionaries(
+        st.sampled_from(("accept", "if-match", "content-length", "accept-encoding")), TEXTS, max_size=2
+    ),
+    method=st.sampled_from(("GET", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")),
+)
+@settings(max_examples=150, deadline=None)
+def test_headers_and_paths_of_any_text(
+    of_tenants: Starlette, path: str, tenants: str | None, more: dict[str, str], method: str
+) -> None:
+    given = more if tenants is None else {**more, "x-scope-orgid": tenants}
+    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in given.items()]
+    status, body = asked(of_tenants, path, "", headers, method)
+    refused_in_a_line(status, body)
+    assert status != 200 or tenants not in ("", "|", "..") or not path.startswith("/api/search")
