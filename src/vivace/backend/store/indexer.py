@@ -24,10 +24,11 @@ from vivace.backend.store.tables import Tables
 from vivace.backend.store.takeover import Takeover
 from vivace.backend.store.unit import UnitInfo, UnitKind
 
-STEP_BYTES: Final = 32 << 20
+STEP_BYTES: Final = 16 << 20
 """So much of the log goes into segments at once at most."""
-HELD_BYTES: Final = 1 << 30
-"""With so much in segments no more is read before blocks are cut of them: a column's strings must stay below 2 GiB."""
+HELD_BYTES: Final = 512 << 20
+"""With so much in segments no more is read before blocks are cut of them. It bounds the memory that this takes: while
+a block is cut of one half, the other comes in."""
 CLOSE_SECONDS: Final = 10.0
 """So long an end may be put off to publish what has arrived; the log keeps the rest."""
 LONGEST_PAUSE: Final = 30.0

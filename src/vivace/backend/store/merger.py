@@ -81,16 +81,22 @@ class Merger:
             raise
         except (OSError, pa.ArrowException, VivaceError) as error:
             raise Unmerged(job, error, made) from error
+        finally:
+            pa.default_memory_pool().release_unused()
         return Merged(job, tuple(made))
 
-    def _of_tenant(self, job: Merge, units: Sequence[UnitInfo]) -> Iterator[UnitInfo]:
+    def _of_tenant(self, job: Merge, segments: Sequence[UnitInfo]) -> Iterator[UnitInfo]:
+        tables = self._together(job, segments)
+        for part in by_window(tables) if job.kind is UnitKind.BLOCK else [tables]:
+            yield write_unit(self._folder, job.kind, part, segments[0].tenant)
+
+    def _together(self, job: Merge, segments: Sequence[UnitInfo]) -> Tables:
+        """What was read is let go before anything is written."""
         try:
-            parts = [read_segment(self._folder.segment(unit.id)) for unit in units]
+            parts = [read_segment(self._folder.segment(unit.id)) for unit in segments]
         except (pa.ArrowException, OSError) as error:
             raise UnreadableSegments(job, error) from error
-        tables = merge(parts, self._attribute_columns)
-        for part in by_window(tables) if job.kind is UnitKind.BLOCK else [tables]:
-            yield write_unit(self._folder, job.kind, part, units[0].tenant)
+        return merge(parts, self._attribute_columns)
 
 
 def write_unit(folder: DataFolder, kind: UnitKind, tables: Tables, tenant: str, level: int = 0) -> UnitInfo:
