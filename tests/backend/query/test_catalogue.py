@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.backend.query.samples import request, span, unit
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.backend.query.samples import NOW, SECOND, catalogue, request, span, unit
 
-from vivace.backend.query.catalogue import Catalogue
+from vivace.backend.query.catalogue import CROWD, Catalogue
 from vivace.backend.query.memory import Memory
-from vivace.backend.store.unit import Unit
+from vivace.backend.query.search import SearchRequest, search
+from vivace.backend.store.decode import decode
+from vivace.backend.store.tables import Tables
+from vivace.backend.store.unit import TablesSource, Unit
+from vivace.traceql.parser import parse
+from vivace.traceql.tree import Pipeline
 
 
 def whole_traces(books: Catalogue) -> dict[int, int]:
@@ -60,3 +69,73 @@ def test_traces_are_whole_while_units_come_and_go(changes: list[Step]) -> None:
 def test_a_unit_without_spans_is_no_trouble() -> None:
     empty = unit(request())
     assert whole_traces(Catalogue(lambda: (empty, unit(request(span(1, 1)))), Memory(1 << 20))) == {1: 1}
+
+
+class Watched(TablesSource):
+    """Remembers what is read of it."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables)
+        self.read: set[tuple[str, str]] = set()
+
+    def column(self, table: str, name: str) -> pa.Array:
+        self.read.add((table, name))
+        return super().column(table, name)
+
+    def slice(self, table: str, first: int, count: int) -> pa.RecordBatch:
+        self.read.add((table, "every"))
+        return super().slice(table, first, count)
+
+
+def watched(*requests: ExportTraceServiceRequest) -> tuple[Unit, Watched]:
+    tables = decode([one.SerializeToString() for one in requests])
+    source = Watched(tables)
+    return Unit(Unit.in_memory(tables).info, source), source
+
+
+def between(start_s: int, end_s: int, *units: Unit) -> list[Any]:
+    asked = SearchRequest(pipeline("{ }"), start_ns=NOW + start_s * SECOND, end_ns=NOW + end_s * SECOND)
+    return list(search(catalogue(*units).visible(), asked))
+
+
+def test_of_units_outside_the_window_only_ids_of_traces_are_read() -> None:
+    parts = [watched(request(span(number, 1, at_s=at))) for number, at in ((1, 0), (1, 500), (2, 1150))]
+    assert [trace["traceID"] for trace in between(1100, 1200, *(unit for unit, _ in parts))] == ["2"]
+    assert parts[0][1].read == parts[1][1].read == {("traces", "trace_hi"), ("traces", "trace_lo")}
+    assert ("spans", "start") in parts[2][1].read
+
+
+def test_a_trace_of_units_on_both_sides_of_the_window_is_whole() -> None:
+    before, after = unit(request(span(1, 1, at_s=0))), unit(request(span(1, 2, 1, at_s=1000), span(5, 1, at_s=1000)))
+    inside = unit(request(span(3, 1, at_s=500)))
+    found = between(400, 600, before, inside, after)
+    assert [trace["traceID"] for trace in found] == ["3", "1"]
+    assert found[1]["spanSets"][0]["matched"] == 2
+
+
+def pipeline(text: str) -> Pipeline:
+    root = parse(text).root
+    assert isinstance(root, Pipeline)
+    return root
+
+
+def test_traces_of_many_units_are_gathered_in_few_views() -> None:
+    units: list[Unit] = []
+    books = Catalogue(lambda: tuple(units), Memory(1 << 20))
+    for number in range(40):
+        units.append(unit(request(span(number, 1, at_s=number), span(number + 1, 2, at_s=number))))
+        assert whole_traces(books) == {trace: 1 + (0 < trace <= number) for trace in range(number + 2)}
+        assert len(books.visible()) - len(units) <= CROWD
+    del units[:30]
+    assert whole_traces(books) == {trace: 1 + (30 < trace < 40) for trace in range(30, 41)}
+
+
+def test_what_is_closed_gives_its_memory_back_and_can_be_used_again() -> None:
+    memory = Memory(1 << 20)
+    one, other = unit(request(span(1, 1))), unit(request(span(1, 2)))
+    books = Catalogue(lambda: (one, other), memory)
+    assert len(search(books.visible(), SearchRequest(pipeline("{ duration > 0s }")))) == 1
+    assert memory.held
+    books.close()
+    assert memory.held == 0
+    assert whole_traces(books) == {1: 2}

@@ -158,7 +158,7 @@ class Catalogue:
 
     def _enter(self, units: Sequence[Unit]) -> Identities:
         """Units come; the traces that they may share are returned."""
-        read = [(view, identities) for view, identities in self._read(units) if identities is not None]
+        read = list(self._read(units))
         places = range(self._next, self._next + len(read))
         self._next += len(read)
         for place, (view, _) in zip(places, read, strict=True):
@@ -166,16 +166,15 @@ class Catalogue:
             self._held[place] = _Held(view)
         return self._pieces.add([(place, identities) for place, (_, identities) in zip(places, read, strict=True)])
 
-    def _read(self, units: Sequence[Unit]) -> Iterator[tuple[View, Identities | None]]:
-        """None for what cannot be read, which is left out."""
+    def _read(self, units: Sequence[Unit]) -> Iterator[tuple[View, Identities]]:
+        """Views of the units, and their traces, but for those that cannot be read."""
         views = [self._views.take(unit) for unit in units]
-        with ThreadPoolExecutor(READERS) as readers:
-            for view, identities in zip(views, readers.map(_identities, views), strict=True):
-                if isinstance(identities, UnreadableUnit):
-                    self._leave_out(identities)
-                    self._views.give_back(view)
-                else:
-                    yield view, identities
+        for view, identities in zip(views, _all_identities(views), strict=True):
+            if isinstance(identities, UnreadableUnit):
+                self._leave_out(identities)
+                self._views.give_back(view)
+            else:
+                yield view, identities
 
     def _leave_out(self, error: UnreadableUnit) -> None:
         self._left_out.add(error)
@@ -242,6 +241,13 @@ class Catalogue:
         )
         self._whole.add([(self._next, identities)])
         self._next += 1
+
+
+def _all_identities(views: Sequence[View]) -> list[Identities | UnreadableUnit]:
+    if len(views) < READERS:
+        return list(map(_identities, views))
+    with ThreadPoolExecutor(READERS) as readers:
+        return list(readers.map(_identities, views))
 
 
 def _identities(view: View) -> Identities | UnreadableUnit:

@@ -76,6 +76,8 @@ class Queriers:
         self._views = Views(Memory(memory_bytes))
         self._lock = Lock()
         self._kept: OrderedDict[tuple[str, ...], tuple[Querier, float]] = OrderedDict()
+        self._gone: list[Querier] = []
+        """What is not kept any more, and still to be closed."""
 
     def reading(self, header: str | None) -> Reading:
         """What a request with this X-Scope-OrgID reads; TenantError when it may not."""
@@ -91,7 +93,8 @@ class Queriers:
                 for tenants, (_, used) in self._kept.items()
                 if monotonic() - used > IDLE_S and tenants != (SINGLE_TENANT,)
             ]
-            closed = [self._kept.pop(tenants)[0] for tenants in idle]
+            self._gone += [self._kept.pop(tenants)[0] for tenants in idle]
+            closed, self._gone = self._gone, []
             kept = [querier for querier, _ in self._kept.values()]
         for querier in closed:
             querier.close()
@@ -99,16 +102,13 @@ class Queriers:
             querier.refresh()
 
     def _querier(self, tenants: tuple[str, ...]) -> Querier:
-        closed = None
         with self._lock:
             known = self._kept.pop(tenants, None)
             querier = known[0] if known else self._made(tenants)
             self._kept[tenants] = querier, monotonic()
             if len(self._kept) > MOST:
-                closed = self._kept.popitem(last=False)[1][0]
-        if closed is not None:
-            closed.close()
-        return querier
+                self._gone.append(self._kept.popitem(last=False)[1][0])
+            return querier
 
     def _made(self, tenants: tuple[str, ...]) -> Querier:
         return Querier(Catalogue(lambda: self._snapshot(tenants), self._views.memory, self._views, self.left_out))
