@@ -45,12 +45,13 @@ def _pipeline(pipeline: Pipeline, base: Spansets, view: View, evaluation: Evalua
 
 
 def _stage(stage: Stage, base: Spansets, view: View, evaluation: Evaluation) -> Spansets:
+    evaluation.check()
     match stage:
         case SpansetFilter():
             made = base.where(evaluation.matching(stage.expression, Frame(view, "spans", base.rows)))
         case SpansetOperation():
-            left, right = (_stage(side, base, view, evaluation) for side in (stage.left, stage.right))
-            made = combine(stage.operator, base, left, right, view)
+            sides = _stage(stage.left, base, view, evaluation), _stage(stage.right, base, view, evaluation)
+            made = combine(stage.operator, base, sides, view, evaluation.check)
         case Pipeline():
             made = _pipeline(stage, base, view, evaluation)
         case GroupBy():

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from vivace.backend.query.expression import Check
 from vivace.backend.query.spansets import Spansets
 from vivace.backend.query.tree_order import ROOT, UNCONNECTED, ancestors, descendants, parents_in
 from vivace.backend.query.value import Mask, Rows
@@ -39,8 +40,11 @@ _INVERSE: Final[Mapping[_Operator, _Operator]] = {
 }
 
 
-def combine(operator: SpansetOperator, base: Spansets, left: Spansets, right: Spansets, view: View) -> Spansets:
+def combine(
+    operator: SpansetOperator, base: Spansets, sides: tuple[Spansets, Spansets], view: View, check: Check
+) -> Spansets:
     """The result of an operator for each spanset of `base`, of which both sides were made."""
+    left, right = sides
     if operator in (_Operator.AND, _Operator.OR):
         return _logical(operator, base, left, right)
     for side in (left, right):
@@ -48,10 +52,14 @@ def combine(operator: SpansetOperator, base: Spansets, left: Spansets, right: Sp
             raise QueryError(
                 "spanset operators are not supported for multiple spansets per trace. consider using coalesce()"
             )
-    layers = _layers(base)
-    if len(layers) == 1:
+    number = _layers(base)
+    if not number.any():
         return _structural(operator, base, left, right, view)
-    parts = [_structural(operator, base, _from(left, layer), _from(right, layer), view) for layer in layers]
+    parts = []
+    for layer in range(int(number.max()) + 1):
+        check()
+        mine = number == layer
+        parts.append(_structural(operator, base, _from(left, mine), _from(right, mine), view))
     rows = np.concatenate([part.span_rows() for part in parts])
     of = np.concatenate([part.source[part.of] for part in parts])
     order = np.argsort(of, kind="stable")
@@ -78,14 +86,14 @@ def _merged(left: Spansets, right: Spansets) -> tuple[Rows, Rows]:
     return rows[first], of[first]
 
 
-def _layers(base: Spansets) -> list[Mask]:
-    """The spansets split so that none has two of one trace."""
+def _layers(base: Spansets) -> Rows:
+    """A number for each spanset, such that no two of one trace have the same."""
     order = np.argsort(base.trace, kind="stable")
     ordered = base.trace[order]
     starts = np.searchsorted(ordered, ordered, side="left")
     number = np.empty(len(base), np.int64)
     number[order] = np.arange(len(base)) - starts
-    return [number == layer for layer in range(int(number.max(initial=0)) + 1)]
+    return number
 
 
 def _from(side: Spansets, sources: Mask) -> Spansets:

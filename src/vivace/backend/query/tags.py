@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from vivace.backend.query.catalogue import Visible
 from vivace.backend.query.conditions import conditions
-from vivace.backend.query.expression import children_of
+from vivace.backend.query.expression import Check, children_of, still
 from vivace.backend.query.fields import INTRINSICS, TABLES, Frame, held
 from vivace.backend.query.parameters import Window
 from vivace.backend.query.search import matched, overlaps
@@ -51,7 +52,11 @@ _LISTED: Final = {Intrinsic.SPAN_STATUS: STATUSES, Intrinsic.SPAN_KIND: KINDS}
 _UNSCOPED: Final = ("spans", "resources", "scopes")
 """Where values of a key without a scope are looked for."""
 
-Check = Callable[[], None]
+MOST_VALUES: Final = 100_000
+"""Of each type that an answer gives; Grafana shows some hundreds."""
+
+Values = Mapping[Type, pa.Array]
+"""Distinct values by type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class TagRequest:
 
     window: Window = field(default_factory=Window)
     pipeline: Pipeline | None = None
-    check: Check = lambda: None
+    check: Check = still
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -81,13 +86,17 @@ def tag_names(views: Iterable[Visible], request: TagRequest, scopes: Sequence[Sc
 
 
 def tag_values(views: Iterable[Visible], request: TagRequest, tag: Attribute | IntrinsicField) -> list[TagValue]:
-    """The distinct values of a tag, in order; of durations, numbers and IDs of every span none."""
+    """The distinct values of a tag, in order; of durations, numbers and IDs of every span none.
+
+    Of more than MOST_VALUES of a type the first are given.
+    """
     if isinstance(tag, IntrinsicField) and tag.intrinsic in _LISTED:
         return sorted(TagValue("keyword", name) for name in _LISTED[tag.intrinsic])
-    found: set[TagValue] = set()
+    found: Values = {}
     for view in _looked_at(views, request):
-        found |= _values(view, tag, request)
-    return sorted(found, key=lambda one: (one.text, one.type))
+        found = _together([found, _values(view, tag, request)])
+    texts = (TagValue(kind.value, _text(value)) for kind, values in found.items() for value in values.to_pylist())
+    return sorted(texts, key=lambda one: (one.text, one.type))[:MOST_VALUES]
 
 
 def _looked_at(views: Iterable[Visible], request: TagRequest) -> Iterator[View]:
@@ -140,18 +149,35 @@ def _overlapping(view: View, spans: Rows, window: Window) -> Mask:
     return mask
 
 
-def _values(view: View, tag: Attribute | IntrinsicField, request: TagRequest) -> frozenset[TagValue]:
+def _values(view: View, tag: Attribute | IntrinsicField, request: TagRequest) -> Values:
     """Kept for whole units."""
     if not _inside(view, request.window):
-        return frozenset(_read(view, tag, request))
+        return _together(_read(view, tag, request))
     return view.remember(
         ("tag values", tag, request.pipeline),
-        lambda: frozenset(_read(view, tag, request)),
-        lambda found: 200 * len(found),
+        lambda: _together(_read(view, tag, request)),
+        lambda found: sum(int(values.nbytes) for values in found.values()),
+        passing=True,
     )
 
 
-def _read(view: View, tag: Attribute | IntrinsicField, request: TagRequest) -> Iterator[TagValue]:
+def _together(several: Iterable[Values]) -> Values:
+    """Distinct values, by type in their order, and no more of them than are given."""
+    found: dict[Type, list[pa.Array]] = defaultdict(list)
+    for some in several:
+        for kind, values in some.items():
+            found[kind].append(values)
+    return {kind: _sorted(pc.unique(pa.concat_arrays(arrays))) for kind, arrays in found.items()}
+
+
+def _sorted(distinct: pa.Array) -> pa.Array:
+    if pa.types.is_boolean(distinct.type):
+        return distinct
+    order = pc.array_sort_indices(distinct)
+    return distinct.take(order[:MOST_VALUES])
+
+
+def _read(view: View, tag: Attribute | IntrinsicField, request: TagRequest) -> Iterator[Values]:
     if isinstance(tag, IntrinsicField):
         reader = INTRINSICS[tag.intrinsic]
         part = reader.read(view)
@@ -162,10 +188,11 @@ def _read(view: View, tag: Attribute | IntrinsicField, request: TagRequest) -> I
         if view.has(table, tag.name) or tag.name == "service.name":
             rows = _rows(view, table, request)
             for one in held(view, table, tag.name).parts:
+                request.check()
                 yield from _distinct(one, rows)
 
 
-def _distinct(part: Part, rows: Rows) -> Iterator[TagValue]:
+def _distinct(part: Part, rows: Rows) -> Iterator[Values]:
     if isinstance(part, Identifiers):
         return
     if isinstance(part, Lists):
@@ -173,17 +200,15 @@ def _distinct(part: Part, rows: Rows) -> Iterator[TagValue]:
         yield from _distinct(taken.elements, np.arange(len(taken.elements)))
         return
     column = part.take(rows)
-    kind = column.type.value
     if column.type is Type.STRING:
         codes = np.unique(column.data[column.known])
         words = pa.array([], pa.string()) if column.words is None else column.words
-        yield from (TagValue(kind, str(word)) for word in words.take(pa.array(codes)).to_pylist())
+        yield {column.type: words.take(pa.array(codes))}
     else:
-        values = pc.unique(pa.array(column.data[column.known])).to_pylist()
-        yield from (TagValue(kind, _text(value)) for value in values)
+        yield {column.type: pc.unique(pa.array(column.data[column.known]))}
 
 
-def _text(value: float | bool) -> str:
+def _text(value: str | float | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int) else np.format_float_positional(value, trim="0")
+    return np.format_float_positional(value, trim="0") if isinstance(value, float) else str(value)

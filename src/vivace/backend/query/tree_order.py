@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from vivace.backend.query.value import Mask, Rows
 from vivace.backend.query.view import View
+
+Words = npt.NDArray[np.uint64]
 
 ROOT: Final = -1
 UNCONNECTED: Final = -2
 _MANY: Final = 4
 """From one in so many spans on, the parents of all are found, and kept."""
+_SAME: Final = 4
+"""So many spans with the same ID are looked at one after the other."""
+_DEEP: Final = 32
+"""So many levels are climbed one after the other."""
 _MIX: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 
 
@@ -65,7 +72,7 @@ def _linked(view: View, only: Rows | None = None) -> Rows:
     wanted, sought = wanted[by_key], sought[by_key]
     ordered = keys[order]
     place = np.searchsorted(ordered, sought)
-    while len(wanted):
+    for _ in range(_SAME):
         there = place < len(order)
         there[there] = ordered[place[there]] == sought[there]
         wanted, sought, place = wanted[there], sought[there], place[there]
@@ -74,19 +81,30 @@ def _linked(view: View, only: Rows | None = None) -> Rows:
         better = same & ((rows[wanted] < 0) | (candidate < rows[wanted]))
         rows[wanted[better]] = candidate[better]
         place = place + 1
+    if len(wanted):
+        rows[wanted] = _first_with(trace, identity, trace[wanted], parent[wanted])
     return rows if only is None else np.where(rows >= 0, only[np.maximum(rows, 0)], rows)
 
 
+def _first_with(trace: Rows, identity: Words, of: Rows, sought: Words) -> Rows:
+    """The first row with each trace and ID, UNCONNECTED for none; for when very many have the same."""
+    traces, words = np.concatenate([trace, of]), np.concatenate([identity, sought])
+    order = np.lexsort((words, traces))
+    new = np.append(True, (words[order][1:] != words[order][:-1]) | (traces[order][1:] != traces[order][:-1]))
+    first = np.empty(len(order), np.int64)
+    first[order] = order[np.flatnonzero(new)][np.cumsum(new) - 1]
+    found = first[len(trace) :]
+    return np.where(found < len(trace), found, UNCONNECTED)
+
+
 def _connected(linked: Rows) -> Rows:
-    reached = linked == ROOT
-    open_rows = np.flatnonzero(linked >= 0)
-    while open_rows.size:
-        arrived = reached[linked[open_rows]]
-        if not arrived.any():
-            break
-        reached[open_rows[arrived]] = True
-        open_rows = open_rows[~arrived]
-    return np.where(reached, linked, UNCONNECTED)
+    """Without those from which no root is reached. Jumps double, so that deep trees and circles take few rounds."""
+    end = linked.copy()
+    open_rows = np.flatnonzero(end >= 0)
+    for _ in range(len(linked).bit_length()):
+        end[open_rows] = end[end[open_rows]]
+        open_rows = open_rows[end[open_rows] >= 0]
+    return np.where(end == ROOT, linked, UNCONNECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +150,16 @@ def ranges(first: Rows, count: Rows) -> Rows:
 
 def _levels(parent: Rows) -> list[Rows]:
     """The rows of each depth, from the roots down."""
-    depth = np.where(parent == ROOT, 0, -1)
-    open_rows = np.flatnonzero(parent >= 0)
-    levels = [np.flatnonzero(parent == ROOT)]
+    depth, jump = np.where(parent >= 0, 1, 0), parent.copy()
+    open_rows = np.flatnonzero(jump >= 0)
     while open_rows.size:
-        reached = depth[parent[open_rows]] == len(levels) - 1
-        level = open_rows[reached]
-        depth[level] = len(levels)
-        levels.append(level)
-        open_rows = open_rows[~reached]
-    return levels
+        at = jump[open_rows]
+        depth[open_rows] += depth[at]
+        jump[open_rows] = jump[at]
+        open_rows = open_rows[jump[open_rows] >= 0]
+    connected = np.flatnonzero(parent != UNCONNECTED)
+    order = connected[np.argsort(depth[connected], kind="stable")]
+    return np.split(order, np.flatnonzero(np.diff(depth[order])) + 1)
 
 
 def _sizes_of_earlier_siblings(view: View, parent: Rows, size: Rows) -> Rows:
@@ -162,13 +180,30 @@ def descendants(parent: Rows, above: Mask, rows: Rows) -> Mask:
     found = np.zeros(len(rows), np.bool_)
     current = parent[rows]
     alive = np.flatnonzero(current >= 0)
-    while alive.size:
+    for _ in range(_DEEP):
         at = current[alive]
         hit = above[at]
         found[alive[hit]] = True
         alive = alive[~hit]
         current[alive] = parent[current[alive]]
         alive = alive[current[alive] >= 0]
+    if alive.size:
+        below = _below(parent, above)
+        found[alive] = above[current[alive]] | below[current[alive]]
+    return found
+
+
+def _below(parent: Rows, above: Mask) -> Mask:
+    """The same for all rows, with jumps that double: for deep trees."""
+    jump = parent.copy()
+    open_rows = np.flatnonzero(jump >= 0)
+    found = np.zeros(len(parent), np.bool_)
+    found[open_rows] = above[jump[open_rows]]
+    while open_rows.size:
+        at = jump[open_rows]
+        found[open_rows] |= found[at]
+        jump[open_rows] = jump[at]
+        open_rows = open_rows[jump[open_rows] >= 0]
     return found
 
 
@@ -177,9 +212,22 @@ def ancestors(parent: Rows, below: Rows, rows: int) -> Mask:
     found = np.zeros(rows, np.bool_)
     current = parent[below]
     current = np.unique(current[current >= 0])
-    while current.size:
+    for _ in range(_DEEP):
         current = current[~found[current]]
         found[current] = True
         current = parent[current]
         current = np.unique(current[current >= 0])
+    return found | _above(parent, current) if current.size else found
+
+
+def _above(parent: Rows, below: Rows) -> Mask:
+    """The spans `below` and all above them, with jumps that double: for deep trees."""
+    found = np.zeros(len(parent), np.bool_)
+    found[below] = True
+    jump = parent.copy()
+    open_rows = np.flatnonzero(jump >= 0)
+    while open_rows.size:
+        found[jump[open_rows[found[open_rows]]]] = True
+        jump[open_rows] = jump[jump[open_rows]]
+        open_rows = open_rows[jump[open_rows] >= 0]
     return found
