@@ -2,21 +2,105 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+DATA = "Data"
+TENANTS = "Tenants"
+ACCESS = "Access"
+
+
+class WalSync(StrEnum):
+    """When what was acknowledged is synced."""
+
+    ALWAYS = "always"
+    INTERVAL = "interval"
+    OFF = "off"
+
 
 def serve(
-    data_dir: Annotated[Path, typer.Option(help="Folder of the log, segments and blocks.")] = Path("vivace-data"),
-    http: Annotated[str, typer.Option(help="Address of the query API; port 0 takes a free one.")] = "127.0.0.1:3200",
-    grpc: Annotated[str, typer.Option(help="Address of the streaming query API over gRPC.")] = "127.0.0.1:9095",
+    http: Annotated[
+        str, typer.Option(help="Address of the query API, gRPC too; port 0 takes a free one.")
+    ] = "127.0.0.1:3200",
+    grpc: Annotated[str, typer.Option(help="Address of the streaming query API over gRPC alone.")] = "127.0.0.1:9095",
     otlp_grpc: Annotated[str, typer.Option(help="Address that takes OTLP over gRPC.")] = "127.0.0.1:4317",
     otlp_http: Annotated[str, typer.Option(help="Address that takes OTLP over HTTP.")] = "127.0.0.1:4318",
+    data_dir: Annotated[
+        Path, typer.Option(help="Folder of the log, segments and blocks.", rich_help_panel=DATA)
+    ] = Path("vivace-data"),
+    wal_sync: Annotated[
+        WalSync,
+        typer.Option(help="Sync before acknowledging, a moment after, or never.", rich_help_panel=DATA),
+    ] = WalSync.ALWAYS,
+    compaction_window: Annotated[
+        str, typer.Option(help="Blocks of the same window of time are made one.", rich_help_panel=DATA)
+    ] = "1h",
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="s3://BUCKET/PREFIX", help="Keep blocks in an object store.", rich_help_panel=DATA),
+    ] = None,
+    storage_cache: Annotated[
+        str, typer.Option(help="So much of the object store is kept in the data folder.", rich_help_panel=DATA)
+    ] = "10GiB",
+    storage_sse: Annotated[
+        str | None,
+        typer.Option(metavar="SSE-S3|SSE-KMS", help="Encryption to ask the object store for.", rich_help_panel=DATA),
+    ] = None,
+    storage_kms_key_id: Annotated[
+        str | None, typer.Option(help="Key for SSE-KMS: its ID or ARN.", rich_help_panel=DATA)
+    ] = None,
+    storage_adopt: Annotated[
+        bool,
+        typer.Option("--storage-adopt", help="Take over what another data folder put there.", rich_help_panel=DATA),
+    ] = False,
+    multitenancy: Annotated[
+        bool, typer.Option("--multitenancy", help="X-Scope-OrgID says whose data it is.", rich_help_panel=TENANTS)
+    ] = False,
+    limits: Annotated[
+        Path | None, typer.Option(help="YAML file of limits and retention per tenant.", rich_help_panel=TENANTS)
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Certificate (PEM); all listeners speak TLS then.", rich_help_panel=ACCESS)
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Key of the certificate (PEM).", rich_help_panel=ACCESS)] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(help="Callers must show a certificate by this authority.", rich_help_panel=ACCESS)
+    ] = None,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(help="File of bearer tokens, one per line; callers must give one.", rich_help_panel=ACCESS),
+    ] = None,
 ) -> None:
     """Runs a Tempo-compatible tracing backend: OTLP in, TraceQL out; everything acknowledged is on disk."""
     from vivace.backend.serve.supervisor import ServeSettings, serve_until_stopped
+    from vivace.errors import ConfigurationError
+    from vivace.units import parse_duration, parse_size
 
-    settings = ServeSettings(data_dir=data_dir, http=http, otlp_grpc=otlp_grpc, otlp_http=otlp_http, grpc=grpc)
+    try:
+        window_s, cache_bytes = parse_duration(compaction_window), parse_size(storage_cache)
+    except ValueError as error:
+        raise ConfigurationError(f"--compaction-window, --storage-cache: {error}; see vivace serve --help") from error
+    settings = ServeSettings(
+        data_dir=data_dir,
+        http=http,
+        otlp_grpc=otlp_grpc,
+        otlp_http=otlp_http,
+        grpc=grpc,
+        wal_sync=wal_sync.value,
+        multitenancy=multitenancy,
+        limits=limits,
+        storage=storage,
+        storage_sse=storage_sse,
+        storage_kms_key_id=storage_kms_key_id,
+        storage_adopt=storage_adopt,
+        storage_cache_bytes=cache_bytes,
+        compaction_window_s=window_s,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        tokens=tokens,
+    )
     raise typer.Exit(serve_until_stopped(settings, say=typer.echo))

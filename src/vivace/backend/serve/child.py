@@ -85,7 +85,14 @@ def _compactor(settings: ServeSettings, announce: Announce) -> None:
     from vivace.backend.tenant.overrides import Overrides  # noqa: PLC0415
 
     compaction = CompactionSettings(window_s=settings.compaction_window_s)
-    run(settings.data_dir, Overrides(settings.limits, _report), announce, _report, settings=compaction)
+    run(
+        settings.data_dir,
+        Overrides(settings.limits, _report),
+        announce,
+        _report,
+        settings=compaction,
+        storage=settings.blocks,
+    )
 
 
 def _querier(settings: ServeSettings, announce: Announce) -> None:
