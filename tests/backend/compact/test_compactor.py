@@ -104,6 +104,18 @@ def test_spans_of_a_trace_that_came_late_join_it(data: Data) -> None:
     assert pair.count("tempodb_compaction_objects_combined_total", level="0") == 4
 
 
+def test_spans_that_came_again_are_there_once(data: Data) -> None:
+    indexer = data.indexer(AT_ONCE)
+    for _ in range(3):
+        data.take(request(1))
+        until(lambda: not indexer.step() and {unit.kind for unit in data.units()} == {"block"})
+    indexer.close()
+    pair = Pair(data)
+    pair.settle()
+    assert data.visible() == sent_spans([request(1)])
+    assert pair.count("tempodb_compaction_spans_deduped_total", tenant="single-tenant") == 30
+
+
 def test_old_blocks_of_a_tenant_go(data: Data) -> None:
     data.blocks(2, "a")
     data.blocks(1, "b")

@@ -95,10 +95,15 @@ class _TableFile:
     def write(self, batch: pa.RecordBatch) -> None:
         """Adds rows; those that do not fill a group wait for more."""
         rows = self._fitted(batch)
-        missing = ROW_GROUP - sum(one.num_rows for one in self._waiting)
-        self._take(rows.slice(0, missing))
-        for group in row_groups(rows.slice(missing), ROW_GROUP):
-            self._take(group)
+        if self._waiting:
+            missing = ROW_GROUP - sum(one.num_rows for one in self._waiting)
+            self._wait(rows.slice(0, missing))
+            rows = rows.slice(missing)
+        for group in row_groups(rows, ROW_GROUP):
+            if group.num_rows == ROW_GROUP:
+                self._write(group)
+            else:
+                self._wait(group)
 
     def close(self) -> None:
         """Writes what waits, and where columns have values."""
@@ -107,20 +112,20 @@ class _TableFile:
         self._writer.add_key_value_metadata({PRESENCE: Presence(bits).encode()})
         self._writer.close()
 
-    def _take(self, group: pa.RecordBatch) -> None:
-        if group.num_rows:
-            self._waiting.append(group)
+    def _wait(self, rows: pa.RecordBatch) -> None:
+        self._waiting.append(_alone(rows))
         if sum(one.num_rows for one in self._waiting) == ROW_GROUP:
             self._write_waiting()
 
     def _write_waiting(self) -> None:
-        if not self._waiting:
-            return
-        together = pa.Table.from_batches(self._waiting).unify_dictionaries().combine_chunks().to_batches()[0]
-        for group in row_groups(together, ROW_GROUP):
-            self._writer.write_batch(group)
-            self._presence.append(Presence.of(group).bits)
+        if self._waiting:
+            together = pa.Table.from_batches(self._waiting).unify_dictionaries().combine_chunks()
+            self._write(next(row_groups(together.to_batches()[0], ROW_GROUP)))
         self._waiting = []
+
+    def _write(self, group: pa.RecordBatch) -> None:
+        self._writer.write_batch(group)
+        self._presence.append(Presence.of(group).bits)
 
     def _fitted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """With the columns of the file, whether or not this slice has all of them."""
@@ -153,3 +158,8 @@ def _required(batch: pa.RecordBatch) -> pa.Schema:
     """The schema, where columns without nulls have to have a value."""
     columns = zip(batch.schema, batch.columns, strict=True)
     return pa.schema([field.with_nullable(column.null_count > 0) for field, column in columns])
+
+
+def _alone(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A copy, which keeps nothing of what the rows are a part of."""
+    return batch.take(pa.array(np.arange(batch.num_rows)))

@@ -78,6 +78,7 @@ def merge_blocks(
             between()
             writer.write(tables)
             found.append(unit_info(folder.name, UnitKind.BLOCK, tables, 0))
+            del tables  # before the next are read
         size = writer.close()
     return replace(
         found[0],
