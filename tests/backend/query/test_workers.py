@@ -138,3 +138,24 @@ def test_a_tenant_asks_no_more_at_once_than_it_may() -> None:
         workers.close()
 
     asyncio.run(run())
+
+
+def test_who_leaves_while_waiting_makes_room() -> None:
+    async def run() -> None:
+        workers, gone, stays, slow = Workers(threads=1, waiting=1), asyncio.Event(), asyncio.Event(), threading.Event()
+        running = asyncio.ensure_future(workers.run(request(stays), lambda _: slow.wait(10)))
+        waiting = asyncio.ensure_future(workers.run(request(gone), lambda _: "never"))
+        await asyncio.sleep(0.01)
+        assert workers.waiting() == {"single-tenant": 1}
+        gone.set()
+        with pytest.raises(Abandoned):
+            await waiting
+        assert workers.waiting() == {}
+        another = asyncio.ensure_future(workers.run(request(stays), lambda _: "another"))
+        await asyncio.sleep(0)
+        slow.set()
+        assert await another == "another"
+        await running
+        workers.close()
+
+    asyncio.run(run())

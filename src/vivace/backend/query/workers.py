@@ -57,6 +57,8 @@ class _Waiting:
     """A request that no thread is free for."""
 
     start: Callable[[], None]
+    give_up: Callable[[], None]
+    gone: threading.Event
     since: float
 
 
@@ -78,7 +80,7 @@ class Workers:
         """The result of `work`, which is given a check to call now and then: it raises once the client is gone."""
         gone = threading.Event()
         watcher = asyncio.ensure_future(_disconnected(request))
-        watcher.add_done_callback(lambda watched: None if watched.cancelled() else gone.set())
+        watcher.add_done_callback(lambda watched: None if watched.cancelled() else self._left(gone))
         try:
             return await self.answer(work, gone, allowance)
         finally:
@@ -91,14 +93,14 @@ class Workers:
         self._admit(allowance)
         limit_s = allowance.seconds or None
         check = _checking(gone, None if limit_s is None else time.monotonic() + limit_s)
-        future = self._begun(allowance.tenant, work, check)
+        future = self._begun(allowance.tenant, work, check, gone)
         try:
             done, _ = await asyncio.wait({future}, timeout=None if limit_s is None else limit_s + _GRACE_S)
         except asyncio.CancelledError:
-            gone.set()
+            self._left(gone)
             raise
         if not done:
-            gone.set()
+            self._left(gone)
             raise TimedOut
         return future.result()
 
@@ -118,7 +120,7 @@ class Workers:
         self._free -= 1
         self._present[allowance.tenant] += 1
 
-    def _begun(self, tenant: str, work: Callable[[Check], T], check: Check) -> asyncio.Future[T]:
+    def _begun(self, tenant: str, work: Callable[[Check], T], check: Check, gone: threading.Event) -> asyncio.Future[T]:
         """What becomes of the work, which is begun now or when it is its tenant's turn."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -127,27 +129,43 @@ class Workers:
             running = loop.run_in_executor(self._executor, _checked, work, check)
             running.add_done_callback(partial(self._finished, tenant, future))
 
+        def give_up() -> None:
+            self._release(tenant)
+            _fail(future, Abandoned())
+
         if self._idle:
             self._idle -= 1
             start()
         else:
-            self._queues.setdefault(tenant, deque()).append(_Waiting(start, time.monotonic()))
+            self._queues.setdefault(tenant, deque()).append(_Waiting(start, give_up, gone, time.monotonic()))
         return future
 
     def _finished(self, tenant: str, future: asyncio.Future[T], running: asyncio.Future[T]) -> None:
+        self._release(tenant)
+        self._hand_on()
+        if running.cancelled():
+            future.cancel()
+        elif (error := running.exception()) is not None:
+            _fail(future, error)
+        elif not future.done():
+            future.set_result(running.result())
+
+    def _release(self, tenant: str) -> None:
+        """There is room for another request."""
         self._free += 1
         self._present[tenant] -= 1
         if not self._present[tenant]:
             del self._present[tenant]
-        self._hand_on()
-        if running.cancelled():
-            future.cancel()
-        elif (error := running.exception()) is None:
-            if not future.done():
-                future.set_result(running.result())
-        elif not future.done():
-            future.set_exception(error)
-            future.exception()  # looked at here too, since whoever asked may be gone
+
+    def _left(self, gone: threading.Event) -> None:
+        """Nobody waits any more: the work is ended, or never begun."""
+        gone.set()
+        for tenant, queue in list(self._queues.items()):
+            for request in [request for request in queue if request.gone.is_set()]:
+                queue.remove(request)
+                request.give_up()
+            if not queue:
+                del self._queues[tenant]
 
     def _hand_on(self) -> None:
         """Gives a thread that is free to the tenant that has waited longest for one."""
@@ -160,6 +178,12 @@ class Workers:
             self._queues[tenant] = queue
         self._waited(time.monotonic() - request.since)
         request.start()
+
+
+def _fail(future: asyncio.Future[T], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # looked at here too, since whoever asked may be gone
 
 
 def _checked(work: Callable[[Check], T], check: Check) -> T:
