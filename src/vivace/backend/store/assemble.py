@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Final
 
 import numpy as np
@@ -12,13 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vivace.backend.store.arrange import Distinct, Order, SpanOrder, inverse
+from vivace.backend.store.choice import worth_a_column
 from vivace.backend.store.overflow import joined, overflow_of, overflow_of_columns, placed
 from vivace.backend.store.tables import ARROW, FIXED, AttributeColumn, Tables, attribute_columns
 from vivace.backend.store.validity import valid_rows, with_nulls
-
-CELLS: Final = 1 << 27
-"""The bound on rows times attribute columns of a table put together, which bounds the memory that it takes."""
-LEAST_COLUMNS: Final = 64
 
 SHARED: Final[Mapping[str, str]] = {"resources": "resource", "scopes": "scope"}
 """Tables that several spans refer to -> the column of spans that does."""
@@ -96,15 +94,15 @@ class _Table:
         return _taken(column, self._order, self._rows)
 
     def _divided(self, limit: int) -> tuple[list[AttributeColumn], list[AttributeColumn]]:
-        """Attribute columns by name: those that are kept, which have the most values, and those that are not."""
+        """Attribute columns by name: those that are kept, and those that are not."""
         values: Counter[str] = Counter()
         for batch in self._batches:
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 values[name] += len(column) - column.null_count
         columns = attribute_columns(self._table, sorted(values))
-        limit = min(limit, max(LEAST_COLUMNS, CELLS // max(1, len(self._order))))
-        kept = set(sorted(columns, key=lambda one: (-values[one.name], one.name))[:limit])
-        return [one for one in columns if one in kept], [one for one in columns if one not in kept]
+        counts = np.array([values[one.name] for one in columns], np.int64)
+        worth = worth_a_column(counts, len(self._order), limit)
+        return list(compress(columns, worth)), list(compress(columns, ~worth))
 
 
 def taken(batch: pa.RecordBatch, order: Order) -> pa.RecordBatch:

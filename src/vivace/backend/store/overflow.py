@@ -69,9 +69,9 @@ def _instead(table: str, batch: pa.RecordBatch, columns: Sequence[AttributeColum
 
 def overflow_of(tables: Tables, table: str) -> pa.RecordBatch:
     """What the overflow has of one table."""
-    if tables.overflow.num_rows == 0:
-        return tables.overflow
-    return tables.overflow.filter(pc.equal(tables.overflow.column("table"), table))
+    column = tables.overflow.column("table")
+    mine = pc.equal(column.dictionary, table).to_numpy(zero_copy_only=False)[column.indices.to_numpy()]
+    return tables.overflow if mine.all() else tables.overflow.filter(pa.array(mine))
 
 
 def placed(entries: pa.RecordBatch, row: npt.NDArray[np.integer]) -> pa.RecordBatch:

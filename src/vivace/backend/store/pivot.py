@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ import pyarrow.compute as pc
 
 from vivace.backend.store.attributes import Typed, typed
 from vivace.backend.store.batch import AttributeLists
+from vivace.backend.store.choice import worth_a_column
 from vivace.backend.store.overflow import EMPTY_OVERFLOW, joined, overflow_rows
 from vivace.backend.store.tables import ATTRIBUTE_SCOPE, AttributeColumn, Kind
-from vivace.backend.store.validity import with_nulls
+from vivace.backend.store.validity import Mask, with_nulls
+from vivace.backend.store.values import KINDS
 
 Rows = npt.NDArray[np.int32]
 
@@ -47,12 +50,11 @@ def pivot(table: str, lists: AttributeLists, position: Rows, rows: int, limit: i
     """
     attributes = typed(lists.messages)
     entries = _entries(lists, attributes, position)
-    chosen = _chosen(attributes, np.diff(entries.bounds), limit)
-    columns = {
-        AttributeColumn(ATTRIBUTE_SCOPE[table], key, kind).name: _column(attributes, entries, number, rows)
-        for number, (key, kind) in enumerate(attributes.keys)
-        if kind is not None and number in chosen
-    }
+    chosen = _chosen(attributes, np.diff(entries.bounds), rows, limit)
+    columns = {}
+    for number, (key, kind) in compress(enumerate(attributes.keys), chosen):
+        assert kind is not None  # noqa: S101 - an attribute without a value has no column
+        columns[AttributeColumn(ATTRIBUTE_SCOPE[table], key, kind).name] = _column(attributes, entries, number, rows)
     return Pivoted(dict(sorted(columns.items())), _overflow(table, attributes, entries, chosen))
 
 
@@ -79,10 +81,9 @@ def _smallest(count: int) -> type[np.unsignedinteger[Any]]:
     return np.uint16 if count <= 1 << 16 else np.uint32
 
 
-def _chosen(attributes: Typed, counts: npt.NDArray[np.intp], limit: int) -> set[int]:
-    possible = [number for number, (_, kind) in enumerate(attributes.keys) if kind is not None and counts[number]]
-    possible.sort(key=lambda number: -counts[number])
-    return set(possible[:limit])
+def _chosen(attributes: Typed, counts: npt.NDArray[np.intp], rows: int, limit: int) -> Mask:
+    with_value = np.array([kind is not None for _, kind in attributes.keys], np.bool_)
+    return worth_a_column(np.where(with_value, counts, 0), rows, limit)
 
 
 def _column(attributes: Typed, entries: _Entries, number: int, rows: int) -> pa.Array:
@@ -116,19 +117,39 @@ def compact(column: pa.DictionaryArray) -> pa.DictionaryArray:
     return column.dictionary_decode().dictionary_encode()
 
 
-def _overflow(table: str, attributes: Typed, entries: _Entries, chosen: set[int]) -> pa.RecordBatch:
-    if len(chosen) == len(attributes.keys) and entries.first.all():
+def _overflow(table: str, attributes: Typed, entries: _Entries, chosen: Mask) -> pa.RecordBatch:
+    if chosen.all() and entries.first.all():
         return EMPTY_OVERFLOW
-    parts = []
-    for number, (key, kind) in enumerate(attributes.keys):
-        places = slice(entries.bounds[number], entries.bounds[number + 1])
-        outside = ~entries.first[places] if number in chosen else slice(None)
-        row, place = entries.row[places][outside], entries.place[places][outside]
-        if len(row) == 0:
-            continue
-        keys = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(row), np.int32)), pa.array([key], pa.string()))
-        values = attributes.values[number]
-        taken = None if values is None else values.take(pa.array(place - attributes.bounds[number]))
-        encoded = taken.dictionary_encode() if taken is not None and kind is Kind.STR else taken
-        parts.append(overflow_rows(table, row.astype(np.uint32), keys, kind, encoded))
-    return joined(parts)
+    column = np.repeat(np.arange(len(chosen)), np.diff(entries.bounds))
+    places = np.flatnonzero(~(chosen[column] & entries.first))
+    outside = _Outside(entries.row[places], entries.place[places], column[places])
+    kinds = np.array([KINDS.index(kind) for _, kind in attributes.keys])[outside.column]
+    parts = [(KINDS[number], outside.where(kinds == number)) for number in np.unique(kinds).tolist()]
+    return joined([_overflow_of_kind(table, attributes, kind, some) for kind, some in parts])
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """Attributes of rows that have no column."""
+
+    row: Rows
+    place: Rows
+    column: npt.NDArray[np.intp]
+    """The column that each would have."""
+
+    def where(self, mask: Mask) -> _Outside:
+        return _Outside(self.row[mask], self.place[mask], self.column[mask])
+
+
+def _overflow_of_kind(table: str, attributes: Typed, kind: Kind | None, outside: _Outside) -> pa.RecordBatch:
+    columns, which = np.unique(outside.column, return_inverse=True)
+    names = pa.array([attributes.keys[number][0] for number in columns.tolist()], pa.string())
+    keys = pa.DictionaryArray.from_arrays(pa.array(which.astype(np.int32)), names)
+    rows = outside.row.astype(np.uint32)
+    if kind is None:
+        return overflow_rows(table, rows, keys, kind, None)
+    arrays = [attributes.values[number] for number in columns.tolist()]
+    bases = np.cumsum([0, *map(len, arrays[:-1])])
+    numbers = outside.place - attributes.bounds[outside.column] + bases[which]
+    values = pa.concat_arrays(arrays).take(pa.array(numbers))
+    return overflow_rows(table, rows, keys, kind, values.dictionary_encode() if kind is Kind.STR else values)
