@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -76,5 +78,21 @@ class Metrics:
 
     def text(self, folder: Path) -> bytes:
         """The querier's metrics and those that the other processes last wrote to `<folder>/<process>.prom`."""
-        others = [path.read_bytes() for path in sorted(folder.glob("*.prom")) if path.is_file()]
-        return b"".join([generate_latest(self.registry), *others])
+        others = [path.read_text() for path in sorted(folder.glob("*.prom")) if path.is_file()]
+        return together([generate_latest(self.registry).decode(), *others]).encode()
+
+
+def together(texts: Iterable[str]) -> str:
+    """Texts of several processes as one, in which a metric that several have is described once."""
+    described: dict[str, dict[str, str]] = defaultdict(dict)
+    samples: dict[str, list[str]] = defaultdict(list)
+    for text in texts:
+        name = ""
+        for line in text.splitlines():
+            if line.startswith(("# HELP ", "# TYPE ")):
+                _, kind, name, *_ = line.split(" ", 3)
+                described[name].setdefault(kind, line)
+            elif line:
+                samples[name].append(line)
+    lines = [line for name, held in samples.items() for line in (*described[name].values(), *held)]
+    return "".join(f"{line}\n" for line in lines)

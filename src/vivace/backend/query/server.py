@@ -29,11 +29,13 @@ from vivace.backend.query.queriers import Queriers
 from vivace.backend.query.shared_port import shared_port
 from vivace.backend.query.streaming import streaming_server
 from vivace.backend.query.workers import Workers
+from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.settings import StorageSettings
 from vivace.backend.store.store import Store
 from vivace.backend.tenant.overrides import Overrides
 from vivace.errors import ConfigurationError, TargetError, VivaceError
 
+PROCESS: Final = "querier"
 REFRESH_S: Final = 0.25
 HEAD_BYTES: Final = 512 << 10
 """A request line with its headers: enough for the longest query, escaped."""
@@ -70,9 +72,9 @@ def run(
     """Serve until SIGTERM or SIGINT. `announce` is told the real addresses, `report` what went wrong."""
     limits = Overrides(settings.limits, report)
     allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, report)
-    store = Store(settings.data_dir, storage=settings.storage)
-    queriers = Queriers(store.snapshot, limits, settings.multitenancy, report)
     counted = Metrics()
+    store = Store(settings.data_dir, storage=settings.storage, figures=StorageFigures(counted.registry, PROCESS))
+    queriers = Queriers(store.snapshot, limits, settings.multitenancy, report)
     workers = Workers(waited=counted.waited.observe)
     api = Api(queriers, workers, counted, settings.data_dir / "metrics", settings.told)
     listener = listen(settings.http)
