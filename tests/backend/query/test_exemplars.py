@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from tests.backend.query.samples import NOW, SECOND, catalogue, request, span, unit
 
-from vivace.backend.query.expression import still
+from vivace.backend.query.compare import still
 from vivace.backend.query.metrics.bounds import MOST_EXEMPLARS, Bounds, asked_bounds
 from vivace.backend.query.metrics.query import query
 from vivace.backend.query.metrics.series import Exemplar

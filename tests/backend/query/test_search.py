@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.backend.query.samples import NOW, SECOND, found, request, span, span_ids, unit
+from collections.abc import Callable
 
+import pytest
+from tests.backend.query.samples import NOW, SECOND, catalogue, found, request, span, span_ids, unit
+
+from vivace.backend.query import found as found_module
 from vivace.backend.query.parameters import search_parameters
+from vivace.backend.query.search import SearchRequest, search
 from vivace.backend.query.tag_search import tag_pipeline
 from vivace.errors import QueryError
-from vivace.traceql.text import text
+from vivace.traceql.parser import parse
+from vivace.traceql.text import text as text_of
+from vivace.traceql.tree import Pipeline
 
 
 def test_newest_traces_come_first_and_ties_are_by_id() -> None:
@@ -116,8 +122,45 @@ def test_tags_are_said_in_traceql() -> None:
     parameters = search_parameters(
         {"tags": 'service.name=auth http.status_code=403 name="a b"', "minDuration": "1s"}, NOW
     )
-    assert text(tag_pipeline(parameters)) == (
+    assert text_of(tag_pipeline(parameters)) == (
         "((({ true } && { resource.service.name =~ `(?i:.*auth.*)` }) && "
         "{ (.http.status_code =~ `(?i:.*403.*)`) || (.http.status_code = 403) }) && "
         "{ name =~ `(?i:.*a\\ b.*)` }) && { traceDuration >= 1s }"
     )
+
+
+def test_an_answer_that_would_show_too_many_spans_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(found_module, "MOST_SHOWN", 5)
+    one = unit(request(*(span(trace, number, at_s=number) for trace in (1, 2) for number in range(1, 5))))
+    assert len(span_ids(found("{ }", one, limit=2, spans=2))) == 4
+    with pytest.raises(QueryError, match="would show 6 spans, more than 5; lower limit or spss"):
+        found("{ }", one, limit=2, spans=3)
+    assert len(found("{ }", one, limit=2, spans=3, with_spansets=False)) == 2
+
+
+def gone_after(calls: int) -> Callable[[], None]:
+    """A check that raises once it was called so often."""
+    left = iter(range(calls))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise InterruptedError
+
+    return check
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ } && { } && { } && { }",
+        "{ } | by(span:id) | { } >> { }",
+        "{ } | count() > 1 | count() > 2 | count() > 3 | count() > 4",
+        '{ name =~ "n.*" && span.x =~ "x.*" }',
+    ],
+)
+def test_a_search_of_one_unit_ends_within_it_when_nobody_waits(text: str) -> None:
+    spans = (span(1, number, number - 1, name=f"n{number}", attributes={"x": f"x{number}"}) for number in range(1, 9))
+    root = parse(text).root
+    assert isinstance(root, Pipeline)
+    with pytest.raises(InterruptedError):
+        search(catalogue(unit(request(*spans))).visible(), SearchRequest(root), gone_after(3))

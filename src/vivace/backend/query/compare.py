@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator as python
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -33,6 +34,14 @@ FLIPPED: Final[Mapping[Operator, Operator]] = {
     Operator.GREATER: Operator.LESS,
     Operator.GREATER_EQUAL: Operator.LESS_EQUAL,
 }
+Check = Callable[[], None]
+"""Raises when nobody waits for the answer any more."""
+
+
+def still() -> None:
+    """Somebody waits for the answer."""
+
+
 _NUMERIC: Final[Mapping[Operator, Callable[[Any, Any], Any]]] = {
     Operator.EQUAL: python.eq,
     Operator.NOT_EQUAL: python.ne,
@@ -60,46 +69,54 @@ _LITERALS: Final[Mapping[StaticType, Type]] = {
     StaticType.STATUS: Type.STATUS,
     StaticType.KIND: Type.KIND,
 }
+_FEW: Final = 4
+"""The strings in use are sought out when there are so many times as many as rows."""
+_AT_FIRST: Final = 4096
+"""Strings matched before looking at the clock for the first time."""
+_MOMENT_S: Final = 0.02
 COMPARISONS: Final = frozenset({*_NUMERIC, Operator.REGEX, Operator.NOT_REGEX})
 
 
-def compare(operator: Operator, left: Value, right: Value, rows: int) -> Mask:
-    """The rows for which the comparison holds. Of an array any element may satisfy it; for != and !~ all must."""
+def compare(operator: Operator, left: Value, right: Value, rows: int, check: Check = still) -> Mask:
+    """The rows for which the comparison holds. Of an array any element may satisfy it; for != and !~ all must.
+
+    `check` is called now and then, and may raise.
+    """
     if isinstance(left, Static):
         if isinstance(right, Static):
             return np.full(rows, _constants(operator, left, right))
-        return compare(FLIPPED.get(operator, operator), right, left, rows)
+        return compare(FLIPPED.get(operator, operator), right, left, rows, check)
     mask = np.zeros(rows, np.bool_)
     for part in left:
         for other in (right,) if isinstance(right, Static) else right:
-            mask |= _judge(operator, part, other)
+            mask |= _judge(operator, part, other, check)
     return mask
 
 
-def _judge(operator: Operator, left: Part, right: Part | Static) -> Mask:
+def _judge(operator: Operator, left: Part, right: Part | Static, check: Check) -> Mask:
     if isinstance(left, Identifiers):
-        return _identifiers(operator, left, right)
+        return _identifiers(operator, left, right, check)
     if isinstance(right, Identifiers):
-        return _judge(operator, left, right.column())
+        return _judge(operator, left, right.column(), check)
     if isinstance(left, Lists):
         if isinstance(right, Lists):
             return np.zeros(len(left), np.bool_)
         other = right if isinstance(right, Static) else right.take(left.row)
-        return _reduced(operator, left, _scalars(operator, left.elements, other))
+        return _reduced(operator, left, _scalars(operator, left.elements, other, check))
     if isinstance(right, Lists):
         flipped = FLIPPED.get(operator, operator)
-        return _reduced(operator, right, _scalars(flipped, right.elements, left.take(right.row)))
-    return _scalars(operator, left, right)
+        return _reduced(operator, right, _scalars(flipped, right.elements, left.take(right.row), check))
+    return _scalars(operator, left, right, check)
 
 
-def _identifiers(operator: Operator, left: Identifiers, right: Part | Static) -> Mask:
+def _identifiers(operator: Operator, left: Identifiers, right: Part | Static, check: Check) -> Mask:
     if isinstance(right, Static) and right.type is StaticType.STRING and operator in _EQUALITY:
         equal = left.equal(str(right.value))
         return equal if operator is Operator.EQUAL else ~equal
     if isinstance(right, Identifiers) and operator in _EQUALITY and len(right.words) == len(left.words):
         same = np.logical_and.reduce([a == b for a, b in zip(left.words, right.words, strict=True)])
         return np.asarray(same if operator is Operator.EQUAL else ~same)
-    return _judge(operator, left.column(), right)
+    return _judge(operator, left.column(), right, check)
 
 
 def _reduced(operator: Operator, arrays: Lists, elements: Mask) -> Mask:
@@ -109,9 +126,9 @@ def _reduced(operator: Operator, arrays: Lists, elements: Mask) -> Mask:
     return np.asarray((hits == np.bincount(arrays.row, minlength=len(arrays))) & (hits > 0))
 
 
-def _scalars(operator: Operator, left: Column, right: Column | Static) -> Mask:
+def _scalars(operator: Operator, left: Column, right: Column | Static, check: Check) -> Mask:
     if isinstance(right, Static):
-        return _against_literal(operator, left, right)
+        return _against_literal(operator, left, right, check)
     if not _together(left.type, right.type):
         return np.zeros(len(left), np.bool_)
     if left.type is Type.STRING:
@@ -121,12 +138,12 @@ def _scalars(operator: Operator, left: Column, right: Column | Static) -> Mask:
     return np.asarray(_NUMERIC[operator](left.data, right.data)) & left.known & right.known
 
 
-def _against_literal(operator: Operator, column: Column, literal: Static) -> Mask:
+def _against_literal(operator: Operator, column: Column, literal: Static, check: Check) -> Mask:
     kind = _LITERALS.get(literal.type)
     if kind is None or not _together(column.type, kind):
         return np.zeros(len(column), np.bool_)
     if column.type is Type.STRING:
-        return _words(operator, column, str(literal.value))
+        return _words(operator, column, str(literal.value), check)
     if not _allowed(operator, column.type):
         return np.zeros(len(column), np.bool_)
     mask: Mask = np.asarray(_NUMERIC[operator](column.data, _number(literal)))
@@ -143,7 +160,7 @@ def _number(literal: Static) -> int | float | bool:
     return value
 
 
-def _words(operator: Operator, column: Column, text: str) -> Mask:
+def _words(operator: Operator, column: Column, text: str, check: Check) -> Mask:
     """Strings are compared once per distinct one, then looked up by number."""
     words = pa.array([], pa.string()) if column.words is None else column.words
     if operator in _EQUALITY:
@@ -152,13 +169,38 @@ def _words(operator: Operator, column: Column, text: str) -> Mask:
             return np.zeros(len(column), np.bool_) if code < 0 else np.asarray(column.data == code)
         return np.asarray(column.data >= 0 if code < 0 else (column.data != code) & column.known)
     if operator in (Operator.REGEX, Operator.NOT_REGEX):
-        matched = matching(words, text)
-        return _looked_up(column, matched if operator is Operator.REGEX else ~matched)
+        return _regex(operator, column, words, text, check)
     return _looked_up(column, _truth(pc.call_function(_TEXTUAL[operator], [words, pa.scalar(text, pa.string())])))
 
 
-def matching(words: pa.StringArray, pattern: str) -> Mask:
-    """Which strings match a regular expression (RE2) as a whole."""
+def _regex(operator: Operator, column: Column, words: pa.StringArray, pattern: str, check: Check) -> Mask:
+    """Of a column that uses few of its strings, only these are matched."""
+    used = None if len(column) * _FEW > len(words) else np.unique(column.data[column.known])
+    found = matching(words if used is None else words.take(pa.array(used)), pattern, check)
+    by_word = found
+    if used is not None:
+        by_word = np.zeros(len(words), np.bool_)
+        by_word[used] = found
+    return _looked_up(column, by_word if operator is Operator.REGEX else ~by_word)
+
+
+def matching(words: pa.StringArray, pattern: str, check: Check = still) -> Mask:
+    """Which strings match a regular expression as a whole.
+
+    RE2 takes time in proportion to text and pattern, whatever the pattern; but that may be 50 us per byte. So it is
+    given as many strings at once as take no more than a moment.
+    """
+    found, first, some = [np.zeros(0, np.bool_)], 0, _AT_FIRST
+    while first < len(words):
+        check()
+        started = time.perf_counter()
+        found.append(_matching(words.slice(first, some), pattern))
+        first += some
+        some = 2 * some if time.perf_counter() - started < _MOMENT_S else max(1, some // 2)
+    return np.concatenate(found)
+
+
+def _matching(words: pa.StringArray, pattern: str) -> Mask:
     try:
         return _truth(pc.match_substring_regex(words, pattern=anchored(pattern)))
     except pa.ArrowInvalid as error:
@@ -205,4 +247,4 @@ def _constants(operator: Operator, left: Static, right: Static) -> bool:
     else:
         data: Array = np.array([_number(left)])
         column = Column(kind, data)
-    return bool(_against_literal(operator, column, right)[0])
+    return bool(_against_literal(operator, column, right, still)[0])

@@ -6,14 +6,14 @@ for events or links holds for a span when it holds for any of them; the terms of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Final
 
 import numpy as np
 
 from vivace.backend.query.arithmetic import ARITHMETIC, calculate, negate
-from vivace.backend.query.compare import COMPARISONS, compare
+from vivace.backend.query.compare import COMPARISONS, Check, compare, still
 from vivace.backend.query.conditions import Condition, Conditions, comparison, fields
 from vivace.backend.query.fields import TABLES, Frame, held, read, tables
 from vivace.backend.query.value import Column, Lists, Mask, Part, Rows, Type, Value, known
@@ -35,13 +35,6 @@ _ABOVE: Final = ("resources", "scopes", "traces")
 _FAR: Final = 1 << 62
 _FEW: Final = 0.25
 """The share of rows below which it pays to look at them alone."""
-
-
-Check = Callable[[], None]
-
-
-def still() -> None:
-    """Somebody waits for the answer."""
 
 
 class Evaluation:
@@ -151,7 +144,7 @@ class Evaluation:
         if told is not None:
             return told
         left, right = self.value(expression.left, frame), self.value(expression.right, frame)
-        return compare(expression.operator, left, right, len(frame))
+        return compare(expression.operator, left, right, len(frame), self.check)
 
     def _rooted(self, expression: Binary, frame: Frame) -> Mask | None:
         """A comparison with nestedSetParent that only tells roots from others needs no numbers."""

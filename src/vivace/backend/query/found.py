@@ -9,13 +9,18 @@ from typing import Final
 
 import numpy as np
 
+from vivace.backend.query.compare import Check, still
 from vivace.backend.query.conditions import Conditions
 from vivace.backend.query.shown import Json, Shown, computed, shown
 from vivace.backend.query.spansets import Spansets
 from vivace.backend.query.summary import root_names, root_services, span_services, summary
+from vivace.backend.query.tree_order import ranges
 from vivace.backend.query.value import Rows
 from vivace.backend.query.view import View
+from vivace.errors import QueryError
 
+MOST_SHOWN: Final = 100_000
+"""Spans in an answer."""
 NO_ROOT: Final = "<root span not yet received>"
 
 
@@ -29,21 +34,26 @@ class Found:
     sets: Spansets
 
 
-def answers(found: Sequence[Found], spans: int | None, asked: Conditions) -> list[Json]:
+def answers(found: Sequence[Found], spans: int | None, asked: Conditions, check: Check = still) -> list[Json]:
     """The traces as the API has them, in the order given; `spans` is how many of a spanset are shown.
 
-    0 shows all spans, None shows no spansets at all.
+    0 shows all spans, None shows no spansets at all. QueryError when that would be more than MOST_SHOWN.
     """
     if spans is None:
-        return [_trace(one) for one in found]
+        return [_trace(one, check) for one in found]
     by_view: dict[int, list[Found]] = defaultdict(list)
     for one in found:
         by_view[id(one.view)].append(one)
-    sets = {key: _spansets(group, spans, asked) for key, group in by_view.items()}
-    return [_trace(one) | _with_spansets(one, sets[id(one.view)][one.trace]) for one in found]
+    chosen = [_Chosen.of(group, spans) for group in by_view.values()]
+    shown_spans = sum(int(one.some.sum()) for one in chosen)
+    if shown_spans > MOST_SHOWN:
+        raise QueryError(f"the answer would show {shown_spans} spans, more than {MOST_SHOWN}; lower limit or spss")
+    sets = {id(one.view): _spansets(one, asked, check) for one in chosen}
+    return [_trace(one, check) | _with_spansets(one, sets[id(one.view)][one.trace]) for one in found]
 
 
-def _trace(one: Found) -> Json:
+def _trace(one: Found, check: Check) -> Json:
+    check()
     of = summary(one.view)
     answer: Json = {
         "traceID": f"{(one.order[1] << 64) | one.order[2]:x}",
@@ -59,21 +69,38 @@ def _with_spansets(one: Found, sets: Sequence[Json]) -> Json:
     return {"spanSet": sets[0], "spanSets": list(sets), "serviceStats": _services(one.view, one.trace)}
 
 
-def _spansets(found: Sequence[Found], spans: int, asked: Conditions) -> Mapping[int, list[Json]]:
-    """The spansets of some traces of one unit, by trace."""
-    view, sets = found[0].view, found[0].sets
-    numbers = np.flatnonzero(np.isin(sets.trace, [one.trace for one in found]))
-    start = np.searchsorted(sets.of, numbers)
-    count = np.searchsorted(sets.of, numbers, "right") - start
-    some = np.minimum(count, spans) if spans else count
-    every = sets.span_rows()
-    rows = np.concatenate([every[at : at + few] for at, few in zip(start, some, strict=True)])
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The spansets of some traces of one unit: their numbers, where their spans begin, how many there and are shown."""
+
+    view: View
+    sets: Spansets
+    numbers: Rows
+    start: Rows
+    count: Rows
+    some: Rows
+
+    @classmethod
+    def of(cls, found: Sequence[Found], spans: int) -> _Chosen:
+        """Those of traces that were found in one unit."""
+        sets = found[0].sets
+        numbers = np.flatnonzero(np.isin(sets.trace, [one.trace for one in found]))
+        start = np.searchsorted(sets.of, numbers)
+        count = np.searchsorted(sets.of, numbers, "right") - start
+        return cls(found[0].view, sets, numbers, start, count, np.minimum(count, spans) if spans else count)
+
+
+def _spansets(chosen: _Chosen, asked: Conditions, check: Check) -> Mapping[int, list[Json]]:
+    """By trace."""
+    view, sets, some = chosen.view, chosen.sets, chosen.some
+    rows = sets.span_rows()[ranges(chosen.start, some)]
     shown_spans = _spans(view, rows, shown(view, rows, asked))
     answer: dict[int, list[Json]] = defaultdict(list)
     stops = np.cumsum(some)
-    for place, number in enumerate(numbers.tolist()):
+    for place, number in enumerate(chosen.numbers.tolist()):
+        check()
         mine = shown_spans[stops[place] - some[place] : stops[place]]
-        answer[int(sets.trace[number])].append(_spanset(sets, number, mine, int(count[place])))
+        answer[int(sets.trace[number])].append(_spanset(sets, number, mine, int(chosen.count[place])))
     return answer
 
 

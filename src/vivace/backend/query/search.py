@@ -9,8 +9,9 @@ from functools import partial
 import numpy as np
 
 from vivace.backend.query.catalogue import Visible
+from vivace.backend.query.compare import Check, still
 from vivace.backend.query.conditions import Conditions, conditions
-from vivace.backend.query.expression import Check, Evaluation, still
+from vivace.backend.query.expression import Evaluation
 from vivace.backend.query.found import Found, answers
 from vivace.backend.query.pipeline import spansets
 from vivace.backend.query.shown import Json
@@ -54,8 +55,8 @@ def search(
             check()
             newest = _newest(visible, matched(visible.view, request.pipeline, asked, check), request)
             found = sorted([*found, *newest], key=lambda one: one.order)[: request.limit]
-            offer(partial(answers, found, spans, asked))
-    return answers(found, spans, asked)
+            offer(partial(answers, found, spans, asked, check))
+    return answers(found, spans, asked, check)
 
 
 def matched(view: View, pipeline: Pipeline, asked: Conditions, check: Check = still) -> Spansets:

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from vivace.backend.query.expression import Check
+from vivace.backend.query.compare import Check
 from vivace.backend.query.spansets import Spansets
 from vivace.backend.query.tree_order import ROOT, UNCONNECTED, ancestors, descendants, parents_in
 from vivace.backend.query.value import Mask, Rows

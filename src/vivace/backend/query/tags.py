@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vivace.backend.query.catalogue import Visible
+from vivace.backend.query.compare import Check, still
 from vivace.backend.query.conditions import conditions
-from vivace.backend.query.expression import Check, children_of, still
+from vivace.backend.query.expression import children_of
 from vivace.backend.query.fields import INTRINSICS, TABLES, Frame, held
 from vivace.backend.query.parameters import Window
 from vivace.backend.query.search import matched, overlaps

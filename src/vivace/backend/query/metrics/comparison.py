@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from vivace.backend.query.catalogue import Visible
+from vivace.backend.query.compare import Check
 from vivace.backend.query.conditions import conditions
-from vivace.backend.query.expression import Check, Evaluation
+from vivace.backend.query.expression import Evaluation
 from vivace.backend.query.fields import TABLES, Frame
 from vivace.backend.query.grouping import columns
 from vivace.backend.query.metrics.bounds import MOST_VALUES, TooManyGroups

@@ -9,8 +9,9 @@ from itertools import islice
 import numpy as np
 
 from vivace.backend.query.catalogue import Visible
+from vivace.backend.query.compare import Check, still
 from vivace.backend.query.conditions import conditions
-from vivace.backend.query.expression import Check, Evaluation, still
+from vivace.backend.query.expression import Evaluation
 from vivace.backend.query.fields import Frame
 from vivace.backend.query.metrics.bounds import Bounds, check_cells, too_many_series
 from vivace.backend.query.metrics.comparison import compared
