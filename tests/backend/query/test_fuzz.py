@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from google.protobuf.json_format import ParseDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -16,7 +17,10 @@ from tests.backend.query.samples import NOW, SECOND, request, span, unit
 
 from vivace.backend.query.api import Api
 from vivace.backend.query.exposition import Metrics
+from vivace.backend.query.querier import decline
 from vivace.backend.query.queriers import Queriers
+from vivace.backend.query.streaming import _CODES, _METHODS, _given
+from vivace.backend.query.tempopb import MESSAGES
 from vivace.backend.query.workers import Workers
 
 S = NOW // SECOND
@@ -179,3 +183,41 @@ def test_headers_and_paths_of_any_text(
     status, body = asked(of_tenants, path, "", headers, method)
     refused_in_a_line(status, body)
     assert status != 200 or tenants not in ("", "|", "..") or not path.startswith("/api/search")
+
+
+STRANGE = st.sampled_from((0, 1, NOW, NOW + SECOND, 2**63 - 1, 2**63, 2**64 - 1))
+STRINGS = st.sampled_from(QUERIES) | TEXTS
+NUMBERS_SENT = st.sampled_from((0, 1, S, S + 1, 2**31, 2**32 - 1))
+
+
+@st.composite
+def sent(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A method of the gRPC service, and what may be a request of it."""
+    method = draw(st.sampled_from(sorted(_METHODS)))
+    if draw(st.booleans()):
+        return method, draw(st.binary(max_size=40))
+    message = MESSAGES[_METHODS[method][0]]()
+    for field in message.DESCRIPTOR.fields:
+        if field.type == field.TYPE_STRING and draw(st.booleans()):
+            setattr(message, field.name, draw(STRINGS).encode("utf-8", "replace").decode())
+        elif not field.is_repeated and field.type == field.TYPE_UINT32 and draw(st.booleans()):
+            setattr(message, field.name, draw(NUMBERS_SENT))
+        elif not field.is_repeated and field.type == field.TYPE_UINT64 and draw(st.booleans()):
+            setattr(message, field.name, draw(STRANGE))
+    return method, message.SerializeToString()
+
+
+@given(sent(), st.lists(st.tuples(STRANGE, STRANGE), max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_what_is_sent_over_grpc_is_answered_or_refused(asked: tuple[str, bytes], times: list[tuple[int, int]]) -> None:
+    spans = [span(number + 1, 1, attributes={"x": number}) for number in range(len(times))]
+    for one, (start, end) in zip(spans, times, strict=True):
+        one.start_time_unix_nano, one.end_time_unix_nano = start, end
+    stored = unit(request(span(9, 9), *spans))
+    kind, answer, _, work = _METHODS[asked[0]]
+    try:
+        given = _given(MESSAGES[kind], asked[1])
+        found = work(Queriers(lambda _: (stored,)).reading(None), given, lambda: None, decline)
+    except tuple(_CODES):
+        return
+    assert ParseDict(found, MESSAGES[answer]()).IsInitialized()

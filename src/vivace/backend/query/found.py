@@ -22,6 +22,9 @@ from vivace.errors import QueryError
 MOST_SHOWN: Final = 100_000
 """Spans in an answer."""
 NO_ROOT: Final = "<root span not yet received>"
+_WORD: Final = 1 << 64
+_MOST_MS: Final = (1 << 32) - 1
+"""Answers are messages with unsigned fields, and who reads them strictly would refuse all because of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,8 @@ def _trace(one: Found, check: Check) -> Json:
         "traceID": f"{(one.order[1] << 64) | one.order[2]:x}",
         "rootServiceName": root_services(one.view).python(one.trace) or NO_ROOT,
         "rootTraceName": root_names(one.view).python(one.trace),
-        "startTimeUnixNano": str(of.start[one.trace]),
-        "durationMs": int(of.end[one.trace] - of.start[one.trace]) // 1_000_000,
+        "startTimeUnixNano": str(int(of.start[one.trace]) % _WORD),
+        "durationMs": min(int(of.end[one.trace] - of.start[one.trace]) // 1_000_000, _MOST_MS),
     }
     return {key: value for key, value in answer.items() if value}
 
@@ -120,10 +123,10 @@ def _spans(view: View, rows: Rows, said: Sequence[Shown]) -> list[Json]:
 
 
 def _span(span_id: int, start: int, duration: int, said: Shown) -> Json:
-    answer: Json = {"spanID": f"{span_id:016x}", "startTimeUnixNano": str(start)}
+    answer: Json = {"spanID": f"{span_id:016x}", "startTimeUnixNano": str(start % _WORD)}
     if said.name:
         answer["name"] = said.name
-    if duration:
+    if duration > 0:
         answer["durationNanos"] = str(duration)
     if said.attributes:
         answer["attributes"] = [{"key": key, "value": value} for key, value in said.attributes]
