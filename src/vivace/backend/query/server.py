@@ -37,6 +37,8 @@ from vivace.errors import ConfigurationError, TargetError, VivaceError
 
 PROCESS: Final = "querier"
 REFRESH_S: Final = 0.25
+CACHE_BYTES: Final = 64 << 20
+"""Of columns as they are stored. Those that queries use are kept by the queries, mostly as views of the same memory."""
 HEAD_BYTES: Final = 512 << 10
 """A request line with its headers: enough for the longest query, escaped."""
 TOO_LARGE: Final = 431
@@ -73,7 +75,7 @@ def run(
     limits = Overrides(settings.limits, report)
     allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, report)
     counted = Metrics()
-    store = Store(settings.data_dir, storage=settings.storage, figures=StorageFigures(counted.registry, PROCESS))
+    store = Store(settings.data_dir, CACHE_BYTES, settings.storage, figures=StorageFigures(counted.registry, PROCESS))
     queriers = Queriers(store.snapshot, limits, settings.multitenancy, report)
     workers = Workers(waited=counted.waited.observe)
     api = Api(queriers, workers, counted, settings.data_dir / "metrics", settings.told)
