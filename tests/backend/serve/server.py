@@ -8,13 +8,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
 import grpc
 import numpy as np
 import psutil
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.backend.store.sample import request
 
 from vivace.backend.serve.settings import Addresses, read_addresses
@@ -22,28 +24,33 @@ from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.store import Store
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+HASTY = Path(__file__).with_name("hasty")
 PATIENCE_S = 60.0
 
 
 class Server:
     """A server and its children."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, flags: Sequence[str] = (), *, hasty: bool = False, await_ready: bool = True) -> None:
+        """A hasty one cuts, compacts and removes blocks all the time. Without waiting there are no addresses yet."""
         self.folder = DataFolder(root)
         self.folder.addresses.unlink(missing_ok=True)  # of a server that was killed
-        flags = [f"{flag}=127.0.0.1:0" for flag in ("--http", "--grpc", "--otlp-grpc", "--otlp-http")]
+        addresses = [f"{flag}=127.0.0.1:0" for flag in ("--http", "--grpc", "--otlp-grpc", "--otlp-http")]
+        paths = [str(HASTY)] if hasty else []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "vivace", "serve", *flags, "--data-dir", str(root)],
+            [sys.executable, "-m", "vivace", "serve", *addresses, "--data-dir", str(root), *flags],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([*paths, *_given_path()])},
         )
         self.children: Mapping[str, int] = {}
-        try:
-            self.addresses = self._ready()
-        except BaseException:
-            self.close()
-            raise
-        self.children = self._children()
+        if await_ready:
+            try:
+                self.addresses = self._ready()
+            except BaseException:
+                self.close()
+                raise
+            self.children = self._children()
 
     def close(self) -> None:
         """Ends whatever of it still runs; its children end with their supervisor."""
@@ -57,19 +64,24 @@ class Server:
         while time.monotonic() < deadline and self._process.poll() is None:
             if self.folder.addresses.exists():
                 return read_addresses(self.folder.addresses)
-            time.sleep(0.05)
+            time.sleep(0.02)
         self._process.kill()
         raise AssertionError(self.output())
 
     def _children(self) -> Mapping[str, int]:
-        children = psutil.Process(self._process.pid).children()
-        return {child.cmdline()[-2]: child.pid for child in children}
+        found = {}
+        for child in psutil.Process(self._process.pid).children():
+            with suppress(psutil.Error, IndexError):  # it has ended, or not become what it will be
+                found[child.cmdline()[-2]] = child.pid
+        return found
 
-    def kill(self, role: str) -> None:
-        """SIGKILL to a child, or to the supervisor, or to all at once."""
+    def kill(self, role: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """A signal to a child, or to the supervisor, or to all at once."""
+        self.children = self.children or self._children()
         pids = {"supervisor": [self._process.pid], "all": [self._process.pid, *self.children.values()]}
-        for pid in pids.get(role, [self.children.get(role, 0)]):
-            os.kill(pid, signal.SIGKILL)
+        for pid in pids.get(role, [self.children.get(role, self._process.pid)]):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self._process.send_signal(number)
@@ -90,6 +102,10 @@ class Server:
             return self._process.stdout.read().decode()
 
 
+def _given_path() -> list[str]:
+    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+
+
 def _runs(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
@@ -100,10 +116,21 @@ def _runs(pid: int) -> bool:
 class Load:
     """Sends one request after the other from several threads; an acknowledgement is remembered, a failure is not."""
 
-    def __init__(self, address: str, first_seed: int, threads: int = 3) -> None:
+    def __init__(
+        self,
+        address: str,
+        first_seed: int,
+        threads: int = 3,
+        *,
+        tenant: str | None = None,
+        body: Callable[[int], bytes] = request,
+    ) -> None:
+        """`body` makes a request of a seed."""
         self.acknowledged: list[int] = []
         self.unknown: list[int] = []
         self._address = address
+        self._metadata = (("x-scope-orgid", tenant),) if tenant else ()
+        self._body = body
         self._stop = Event()
         self._threads = [
             Thread(target=self._run, args=(range(first_seed + number, 1 << 40, threads),)) for number in range(threads)
@@ -123,7 +150,7 @@ class Load:
                 if self._stop.is_set():
                     return
                 try:
-                    export(request(seed), timeout=10)
+                    export(self._body(seed), timeout=10, metadata=self._metadata)
                 except grpc.RpcError:
                     self.unknown.append(seed)
                     time.sleep(0.05)
@@ -131,10 +158,8 @@ class Load:
                     self.acknowledged.append(seed)
 
 
-def sent_span_ids(seeds: list[int]) -> Counter[int]:
+def sent_span_ids(seeds: Iterable[int]) -> Counter[int]:
     """The span IDs of requests as stored."""
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
     found: Counter[int] = Counter()
     for seed in seeds:
         message = ExportTraceServiceRequest.FromString(request(seed))
@@ -142,10 +167,10 @@ def sent_span_ids(seeds: list[int]) -> Counter[int]:
     return found
 
 
-def stored_span_ids(root: Path) -> Counter[int]:
-    """The span IDs of all visible units."""
+def stored_span_ids(root: Path, *tenants: str) -> Counter[int]:
+    """The span IDs of all visible units, or of those of some tenants."""
     found: Counter[int] = Counter()
-    for unit in Store(root).snapshot():
+    for unit in Store(root).snapshot(tenants or None):
         column = unit.column("spans", "span_id")
         assert column is not None
         ids, counts = np.unique(column.to_numpy(), return_counts=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -42,12 +43,13 @@ class DataFolder:
 
 
 @contextmanager
-def complete(path: Path) -> Iterator[Path]:
-    """A path to write a file to; it is on disk and at its place once the context ends without an error."""
+def complete(path: Path, *, synced: bool = True) -> Iterator[Path]:
+    """A path to write a file to; it is at its place once the context ends without an error, and on disk when synced."""
     temporary = path.with_name(f"{path.name}.tmp")
     try:
         yield temporary
-        sync(temporary)
+        if synced:
+            sync(temporary)
         temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -61,3 +63,12 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@lru_cache(maxsize=1)
+def boot() -> str:
+    """Which start of the machine this is: another one may not find what was not synced. Empty when nobody knows."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from vivace.backend.store.folder import complete
+from vivace.backend.store.folder import boot, complete
 from vivace.backend.store.unit import UnitInfo, UnitKind
 from vivace.errors import TargetError
 
@@ -34,6 +34,8 @@ class Manifest:
     blocks: LogPosition = LogPosition()
     """Up to here the log is in blocks; segments hold what is between here and `log`, and nothing else."""
     units: tuple[UnitInfo, ...] = ()
+    boot: str = field(default="", compare=False)
+    """During which start of the machine it was written; filled in by writing."""
 
     def published(self, units: Sequence[UnitInfo], log: LogPosition) -> Manifest:
         """With new units that reach up to a log position."""
@@ -54,7 +56,8 @@ class Manifest:
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Replaces the manifest at once."""
-    head = {"version": VERSION, "wal": asdict(manifest.log), "wal_in_blocks": asdict(manifest.blocks)}
+    positions = {"wal": asdict(manifest.log), "wal_in_blocks": asdict(manifest.blocks)}
+    head = {"version": VERSION, "boot": boot(), **positions}
     units = ",\n".join(map(_unit_text, manifest.units))
     with complete(path) as temporary:
         temporary.write_text(f"{json.dumps(head)[:-1]}{_UNITS}{units}{_END}", encoding="utf-8")
@@ -70,9 +73,8 @@ def read_manifest(path: Path) -> Manifest:
         if not rest.endswith(_END):
             raise ValueError("it ends too early")
         lines = [line for line in rest.removesuffix(_END).split(",\n") if line]
-        return Manifest(
-            LogPosition(**document["wal"]), LogPosition(**document["wal_in_blocks"]), tuple(map(_unit_of, lines))
-        )
+        log, blocks = (LogPosition(**document[name]) for name in ("wal", "wal_in_blocks"))
+        return Manifest(log, blocks, tuple(map(_unit_of, lines)), document.get("boot", ""))
     except FileNotFoundError:
         return Manifest()
     except (ValueError, KeyError, TypeError) as error:

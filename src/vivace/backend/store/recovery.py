@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vivace.backend.store.examination import remove_path, set_aside
-from vivace.backend.store.folder import DataFolder, sync
+from vivace.backend.store.folder import DataFolder, boot, sync
 from vivace.backend.store.manifest import Manifest, read_manifest, write_manifest
 from vivace.backend.store.proposal import read_proposals
 from vivace.backend.store.segment import read_segment
@@ -17,9 +17,10 @@ from vivace.backend.store.unit import UnitInfo, UnitKind
 def recover(folder: DataFolder, storage: Storage) -> tuple[Manifest, list[str]]:
     """The manifest to go on with, in place, and what there is to report. Errors as of Storage.claim.
 
-    A damaged segment costs nothing: the log still has what is in it, so all segments are made again. What a damaged
-    block held is lost; what is left of it is kept in a folder of its own. Without a manifest the blocks in storage make
-    a new one. What waits to be taken from proposals stays.
+    A damaged segment costs nothing: the log still has what is in it, so all segments are made again; so are they when
+    the machine was started since, because they are not synced. What a damaged block held is lost; what is left of it is
+    kept in a folder of its own. Without a manifest the blocks in storage make a new one. What waits to be taken from
+    proposals stays.
     """
     storage.claim()
     reports: list[str] = []
@@ -61,6 +62,8 @@ def _without_damaged_blocks(folder: DataFolder, storage: Storage, manifest: Mani
 
 
 def _without_damaged_segments(folder: DataFolder, manifest: Manifest, reports: list[str]) -> Manifest:
+    if manifest.boot != boot():
+        return manifest.without_segments()
     segments = [unit for unit in manifest.units if unit.kind is UnitKind.SEGMENT]
     damaged = [unit for unit in segments if _segment_is_damaged(folder, unit)]
     for unit in damaged:

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from vivace.backend.store.folder import complete
+from vivace.backend.store.folder import boot, complete
 from vivace.backend.store.tables import FIXED, Tables
 from vivace.backend.store.unit import TablesSource
 
 
 def write_segment(tables: Tables, path: Path) -> int:
-    """Writes a segment; it appears complete or not at all. Returns its size in bytes."""
-    with complete(path) as temporary:
+    """Writes a segment; it appears complete or not at all. Returns its size in bytes.
+
+    It is not synced where the machine's starts can be told apart: after another one it is made again from the log.
+    """
+    with complete(path, synced=not boot()) as temporary:
         with pa.OSFile(str(temporary), "wb") as file:
             for batch in tables.values():
                 with pa.ipc.new_stream(file, batch.schema) as stream:
