@@ -27,23 +27,26 @@ SCALARS = st.one_of(
     st.builds(AnyValue, double_value=st.floats()),
     st.builds(AnyValue, bool_value=st.booleans()),
 )
+UNUSUAL = st.builds(AnyValue) | st.builds(AnyValue, bytes_value=st.binary(max_size=3))
 VALUES = st.one_of(
     SCALARS,
     SCALARS,
-    st.builds(AnyValue),
-    st.builds(AnyValue, bytes_value=st.binary(max_size=3)),
+    UNUSUAL,
     st.recursive(
-        SCALARS,
+        SCALARS | UNUSUAL,
         lambda inner: (
             st.builds(AnyValue, array_value=st.builds(ArrayValue, values=st.lists(inner, max_size=3)))
             | st.builds(
                 AnyValue,
                 kvlist_value=st.builds(
-                    KeyValueList, values=st.lists(st.builds(KeyValue, key=KEYS, value=inner), max_size=2)
+                    KeyValueList,
+                    values=st.lists(
+                        st.builds(KeyValue, key=KEYS, value=inner) | st.builds(KeyValue, key=KEYS), max_size=2
+                    ),
                 ),
             )
         ),
-        max_leaves=4,
+        max_leaves=6,
     ),
     st.builds(lambda text: AnyValue(array_value=ArrayValue(values=[AnyValue(string_value=text)] * 2)), TEXTS),
 )
