@@ -133,16 +133,21 @@ class Relay:
         self.port: int = self._listener.getsockname()[1]
         self.sent = bytearray()
         self._connections: list[socket.socket] = []
-        self._threads = [Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        self._threads: list[Thread] = []
+        self._accepter = Thread(target=self._accept, daemon=True)
+        self._accepter.start()
 
     def close(self) -> None:
-        for connection in (self._listener, *self._connections):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepter.join()
+        self._listener.close()
+        for connection in self._connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
         for thread in self._threads:
             thread.join()
+        for connection in self._connections:
+            connection.close()
 
     def _accept(self) -> None:
         while True:

@@ -9,6 +9,7 @@ import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import pyarrow.parquet as pq
 import pytest
@@ -77,12 +78,27 @@ def test_what_the_object_store_has_not_got_stays(bucket: Path, folder: DataFolde
     put, local, unnamed = written(folder, 1), written(folder, 2), written(folder, 3)
     storage.put(unnamed)
     name_in_manifest(folder, put, local)
-    used(folder, [local, unnamed, put])
-    storage.put(put)
-    assert copies(folder, [put, local, unnamed]) == [0, 1, 2]  # the one that was put just now stays as well
     last = written(folder, 4)
+    storage.put(put)
     storage.put(last)
-    assert copies(folder, [put, local, unnamed, last]) == [1, 2, 3]
+    name_in_manifest(folder, put, local, last)
+    used(folder, [local, unnamed, put, last])
+    storage.put(last)
+    assert copies(folder, [local, unnamed, put, last]) == [0, 1, 3]
+
+
+def test_there_is_room_again_once_all_is_open(bucket: Path, folder: DataFolder) -> None:
+    units = [written(folder, seed) for seed in range(3)]
+    storage = opened(bucket, folder, 1)
+    for unit in units:
+        storage.put(unit)
+    name_in_manifest(folder, *units)
+    forget_copy(folder, units[0])
+    sources = [storage.open(unit) for unit in reversed(units)]
+    assert [source.rows("spans") for source in sources] == [15] * 3
+    while len(copies(folder, units)) > 1:
+        sleep(0.05)
+    assert [source.tables().spans.num_rows for source in sources] == [15] * 3
 
 
 def test_a_block_that_went_is_read_on_and_then_let_go(bucket: Path, folder: DataFolder) -> None:

@@ -46,24 +46,25 @@ class Copies:
         self._figures.copy("fetched")
         return True
 
-    def make_room(self, keep: UnitInfo, is_kept: Callable[[UnitInfo], bool]) -> None:
-        """Removes what was not used for longest until the rest is small enough.
+    def make_room(self, is_kept: Callable[[UnitInfo], bool]) -> bool:
+        """Removes what was not used for longest until the rest is small enough; False when more is to go later.
 
-        Only blocks that the manifest names and that the object store has are removed, and neither `keep` nor what
-        somebody is about to open. An OSError of `is_kept` ends it.
+        Only blocks that the manifest names and that the object store has are removed, but not the one used last, nor
+        what somebody may be about to open. An OSError of `is_kept` ends it.
         """
-        began = time_ns()
         with _locked(self._moving / "room.lock"):
             copies = self._copies()
             held = sum(unit.bytes for _, unit in copies)
-            for used, unit in copies:
-                if held <= self._limit or used > began - JUST_NOW_NS:
+            settled = time_ns() - JUST_NOW_NS
+            for used, unit in copies[:-1]:
+                if held <= self._limit or used > settled:
                     break
-                if unit.id != keep.id and is_kept(unit):
+                if is_kept(unit):
                     self.remove(unit)
                     self._figures.copy("evicted")
                     held -= unit.bytes
             self._figures.held(held)
+            return held <= self._limit or all(used <= settled for used, _ in copies[:-1])
 
     def remove(self, unit: UnitInfo) -> None:
         """Removes a copy at once; whoever has its files open goes on reading."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Timer
+from typing import Final
 from weakref import WeakSet
 
 from vivace.backend.store.block import BlockSource
@@ -23,6 +24,9 @@ from vivace.backend.store.storage.transfer import download, in_parallel, upload
 from vivace.backend.store.unit import UnitInfo
 from vivace.errors import TargetError
 
+LATER_SECONDS: Final = 1.5
+"""By then what was about to be opened is open."""
+
 
 class ObjectStorage:
     """See Storage. A block is `<tenant>/<id>/<table>.parquet` and, written last and removed first, `meta.json`."""
@@ -39,6 +43,7 @@ class ObjectStorage:
         self._sources: WeakSet[BlockSource] = WeakSet()
         self._lock = Lock()
         self._blocks_changed = 0
+        self._later: Timer | None = None
 
     def claim(self) -> None:
         """See Storage."""
@@ -57,7 +62,7 @@ class ObjectStorage:
         self._owner.assert_ours()
         upload(self._bucket, place, meta)
         self._bucket.put(key(unit.tenant, unit.id, NAME), meta.encode())
-        self._make_room(unit)
+        self._make_room()
 
     def open(self, unit: UnitInfo) -> BlockSource:
         """See Storage."""
@@ -69,7 +74,7 @@ class ObjectStorage:
     def fetch(self, unit: UnitInfo) -> Path:
         """See Storage."""
         if self._copies.fetched(unit, lambda place: self._load(unit, place)):
-            self._make_room(unit)
+            self._make_room()
         self._let_go()
         return self._folder.block(unit.id)
 
@@ -158,11 +163,23 @@ class ObjectStorage:
         self._bucket.delete([first])
         self._bucket.delete(rest)
 
-    def _make_room(self, unit: UnitInfo) -> None:
+    def _make_room(self) -> None:
         try:
-            self._copies.make_room(unit, self._has)
+            enough = self._copies.make_room(self._has)
         except OSError:  # what was asked for is done; there is more room to be made the next time
             self._figures.copy("kept")
+            return
+        with self._lock:
+            if not enough and self._later is None:
+                self._later = Timer(LATER_SECONDS, self._make_room_later)
+                self._later.daemon = True
+                self._later.start()
+
+    def _make_room_later(self) -> None:
+        with self._lock:
+            self._later = None
+        self._make_room()
+        self._let_go()
 
     def _has(self, unit: UnitInfo) -> bool:
         try:
