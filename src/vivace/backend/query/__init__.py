@@ -1,0 +1,1 @@
+"""Answers TraceQL and Tempo's APIs from the units of a store."""
