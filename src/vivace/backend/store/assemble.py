@@ -73,9 +73,8 @@ class _Table:
         """What has no column, and then what had none before: of a key that repeats, the first value stays first."""
         for batch, base in zip(self._batches, self._bases, strict=False):
             there = set(batch.schema.names)
-            yield self._moved(
-                overflow_of_columns(self._table, batch, [one for one in self._outside if one.name in there]), base
-            )
+            outside = [one for one in self._outside if one.name in there]
+            yield self._moved(overflow_of_columns(self._table, batch, outside), base)
         for part, base in zip(self._parts, self._bases, strict=False):
             yield self._moved(overflow_of(part, self._table), base)
 

@@ -17,6 +17,9 @@ from vivace.backend.store.tables import ATTRIBUTE_SCOPE, Tables, attribute_colum
 
 Rows = npt.NDArray[np.int64]
 
+_PLACE: Final = ("table", "row")
+"""Columns of the overflow that say what an entry is about, not what it says."""
+
 
 def contents(
     table: str, rows: pa.RecordBatch, outside: pa.RecordBatch, known: Mapping[str, Numbers] | None = None
@@ -46,9 +49,6 @@ def _entries(entries: pa.RecordBatch, rows: int) -> Numbers:
     codes = numbered_rows([compared(column) for column in held if column.null_count < len(column)], entries.num_rows)
     row = entries.column("row").to_numpy()
     return numbered_lists(np.bincount(row, minlength=rows), codes[np.lexsort((codes, row))])
-
-
-_PLACE: Final = ("table", "row")
 
 
 @dataclass(frozen=True, slots=True)

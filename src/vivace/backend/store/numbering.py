@@ -14,6 +14,7 @@ Numbers = npt.NDArray[np.int32]
 Words = npt.NDArray[np.int64]
 
 _ROOM: Final = 1 << 62
+"""As many different values can columns that share a word have together."""
 
 
 def numbered(column: pa.Array) -> Numbers:
@@ -64,9 +65,8 @@ def _packed(columns: Sequence[Numbers | Words], rows: int) -> list[Words]:
 
 def _encoded(ends: Words, words: Numbers | Words) -> Numbers:
     buffers = [None, pa.py_buffer(ends * words.itemsize), pa.py_buffer(words)]
-    return _filled(
-        pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends) - 1, buffers).dictionary_encode().indices
-    )
+    pieces = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends) - 1, buffers)
+    return _filled(pieces.dictionary_encode().indices)
 
 
 def _filled(indices: pa.Int32Array) -> Numbers:
