@@ -45,7 +45,7 @@ class Committer:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._changed = Condition()
-        self._several = False
+        self._sizes = (0, 0)
         self._stopping = False
         self.ended: asyncio.Future[None] = self._loop.create_future()
         """Set when there will be no more commits, to an exception when that was not asked for."""
@@ -62,7 +62,8 @@ class Committer:
             waiting = _Waiting(request, tenant, self._loop.create_future())
             self._waiting.append(waiting)
             self._waiting_bytes += len(request)
-            self._changed.notify()
+            if len(self._waiting) == 1 or self._is_enough():
+                self._changed.notify()
         return await waiting.done
 
     def stop(self) -> None:
@@ -87,16 +88,20 @@ class Committer:
         """What waits, up to a size; empty when there will be no more."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
-            if self._several:
-                self._changed.wait_for(lambda: self._waiting_bytes >= GROUP_BYTES or self._stopping, GATHER_SECONDS)
+            if self._sizes[-1] > 1:
+                self._changed.wait_for(lambda: self._is_enough() or self._stopping, GATHER_SECONDS)
             group: list[_Waiting] = []
             size = 0
             while self._waiting and size < GROUP_BYTES:
                 group.append(self._waiting.popleft())
                 size += len(group[-1].request)
             self._waiting_bytes -= size
-            self._several = len(group) > 1
+            self._sizes = (self._sizes[-1], len(group))
             return group
+
+    def _is_enough(self) -> bool:
+        """As many as in the last two groups are all there will be, when senders send no more before they are answered."""
+        return self._waiting_bytes >= GROUP_BYTES or len(self._waiting) >= sum(self._sizes)
 
     def _commit(self, group: Sequence[_Waiting]) -> list[tuple[_Waiting, Outcome]]:
         started, received_ns = perf_counter(), time_ns()
