@@ -216,6 +216,31 @@ def test_a_full_disk_is_reported_once_and_tried_again(data: Data, monkeypatch: p
     assert pair.reports[1:] == ["blocks are compacted again"]
 
 
+def test_storage_that_cannot_be_reached_is_reported_once_and_tried_again(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Far(LocalStorage):
+        reachable = False
+
+        def fetch(self, unit: UnitInfo) -> Path:
+            if not self.reachable:
+                raise OSError("s3://bucket: cannot be reached")
+            return super().fetch(unit)
+
+    monkeypatch.setattr(compactor_module, "REST_SECONDS", 0)
+    data.blocks(3)
+    pair = Pair(data)
+    storage = Far(data.folder)
+    pair.compactor = pair.started(storage=storage)
+    assert not pair.compactor.step()
+    assert not pair.compactor.step()
+    (report,) = pair.reports
+    assert "cannot be reached" in report
+    storage.reachable = True
+    assert pair.settle() == 1
+    assert data.visible() == sent_spans(data.sent)
+
+
 def test_what_was_left_unfinished_goes_at_the_start(data: Data) -> None:
     first, second, third = data.blocks(3)
     kept = Proposal(frozenset({first.id}), reason="retention")

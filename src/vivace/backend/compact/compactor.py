@@ -20,7 +20,7 @@ from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.unit import UnitInfo
 
 REST_SECONDS: Final = 10.0
-"""So long nothing is tried after the disk could not be written."""
+"""So long nothing is tried after the disk could not be written, or storage not be reached."""
 
 
 class Compactor:
@@ -122,7 +122,7 @@ class Compactor:
 
     def _rest(self, error: OSError) -> bool:
         if not self._failing:
-            self._report(f"blocks are not compacted, nor let go: {error}; make room, it is tried again")
+            self._report(f"blocks are neither compacted nor let go: {error}; it is tried again")
         self._failing = True
         self._rest_until = monotonic() + REST_SECONDS
         return False
