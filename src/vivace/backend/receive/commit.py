@@ -100,7 +100,7 @@ class Committer:
             return group
 
     def _is_enough(self) -> bool:
-        """As many as in the last two groups are all there will be, when senders send no more before they are answered."""
+        """As many as in the last two groups are all there will be where senders wait for answers before they send more."""
         return self._waiting_bytes >= GROUP_BYTES or len(self._waiting) >= sum(self._sizes)
 
     def _commit(self, group: Sequence[_Waiting]) -> list[tuple[_Waiting, Outcome]]:

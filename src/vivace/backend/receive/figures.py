@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -15,12 +15,20 @@ MOST_TENANTS: Final = 1000
 OTHER_TENANTS: Final = "(other)"
 
 
+class _TenantFigures(NamedTuple):
+    """Looked up once, because they change with every request."""
+
+    ingress: Counter
+    spans: Counter
+    bytes: Counter
+
+
 class ReceiverFigures:
     """The receiver's metrics. Safe for use by several threads."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._named: set[str] = set()
+        self._tenants: dict[str, _TenantFigures] = {}
         self._ingress = self._counter("tempo_distributor_ingress_bytes", "Bytes of requests received", ["tenant"])
         self._spans = self._counter("tempo_distributor_spans_received", "Spans acknowledged", ["tenant"])
         self._bytes = self._counter("tempo_distributor_bytes_received", "Bytes of acknowledged requests", ["tenant"])
@@ -50,16 +58,17 @@ class ReceiverFigures:
 
     def arrived(self, tenant: str, size: int) -> None:
         """A request is there, whatever becomes of it."""
-        self._ingress.labels(self._label(tenant)).inc(size)
+        self._of(tenant).ingress.inc(size)
 
     def acknowledged(self, tenant: str, transport: str, taken: Taken, size: int) -> None:
         """A request is on disk."""
-        label = self._label(tenant)
-        self._spans.labels(label).inc(taken.spans)
-        self._bytes.labels(label).inc(size)
+        own = self._of(tenant)
+        own.spans.inc(taken.spans)
+        own.bytes.inc(size)
         self._requests[transport].inc()
         self._accepted_spans[transport].inc(taken.spans)
-        self._refused_spans[transport].inc(taken.rejected)
+        if taken.rejected:
+            self._refused_spans[transport].inc(taken.rejected)
 
     def not_taken(self, tenant: str | None, transport: str, refusal: NotTaken) -> None:
         """A request was refused; nobody knows whose it was when there is no tenant."""
@@ -86,12 +95,15 @@ class ReceiverFigures:
         self._log_failures.inc()
 
     def _label(self, tenant: str) -> str:
-        if tenant in self._named:
-            return tenant
-        if len(self._named) >= MOST_TENANTS:
-            return OTHER_TENANTS
-        self._named.add(tenant)
-        return tenant
+        return tenant if tenant in self._tenants or len(self._tenants) < MOST_TENANTS else OTHER_TENANTS
+
+    def _of(self, tenant: str) -> _TenantFigures:
+        label = self._label(tenant)
+        found = self._tenants.get(label)
+        if found is None:
+            labelled = (counter.labels(label) for counter in (self._ingress, self._spans, self._bytes))
+            found = self._tenants[label] = _TenantFigures(*labelled)
+        return found
 
     def _by_transport(self, name: str, text: str) -> dict[str, Gauge]:
         """Tempo's counters of these names lack the suffix that a Counter would give them."""
