@@ -36,6 +36,8 @@ from vivace.telemetry.template import Template
 SEED = 7
 PATIENCE_S = 60.0
 STEADY_SPANS_PER_S = 20_000
+STEADY_WORKERS = 4
+"""Of each worker a request every half second is looked for."""
 
 
 def main() -> None:
@@ -136,6 +138,7 @@ def steady(template: Path, seconds: float) -> None:
                 duration_s=seconds,
                 vus_min=4,
                 vus_max=64,
+                workers=STEADY_WORKERS,
                 ledger=folder.root / "sends.parquet",
             )
         )
@@ -148,6 +151,7 @@ def steady(template: Path, seconds: float) -> None:
         replay.join()
     delays.sort()
     say("visible_p50", float(np.quantile(delays, 0.5)), "s after the acknowledgement", samples=len(delays))
+    say("visible_p99", float(np.quantile(delays, 0.99)), "s after the acknowledgement", samples=len(delays))
     say("visible_max", delays[-1], "s after the acknowledgement", spans_per_s=STEADY_SPANS_PER_S)
 
 

@@ -100,7 +100,7 @@ class Committer:
             return group
 
     def _is_enough(self) -> bool:
-        """As many as in the last two groups are all there will be where senders wait for answers before they send more."""
+        """As many as the last two groups had are all that come, where senders wait for answers before they go on."""
         return self._waiting_bytes >= GROUP_BYTES or len(self._waiting) >= sum(self._sizes)
 
     def _commit(self, group: Sequence[_Waiting]) -> list[tuple[_Waiting, Outcome]]:
