@@ -140,8 +140,9 @@ def test_a_bad_request_gets_one_line_of_text(server: Server, path: str, params: 
     assert answer.headers["content-type"].startswith("text/plain")
 
 
-def test_an_unknown_path_is_not_found(server: Server) -> None:
-    answer = server.get("/nosuch")
+@pytest.mark.parametrize("path", ["/nosuch", "/api/echo/", "/api/traces/1/"])
+def test_an_unknown_path_is_not_found(server: Server, path: str) -> None:
+    answer = server.get(path)
     assert (answer.status, answer.text) == (404, "404 page not found")
 
 

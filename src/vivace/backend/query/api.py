@@ -62,7 +62,7 @@ class Api:
         """The ASGI application."""
         routes = self._routes()
         status = Status(self._metrics_folder, self._told, [route.path for route in routes], self._queriers.overrides)
-        return Starlette(
+        application = Starlette(
             routes=[
                 *routes,
                 self._route("/status", "status", status.everything),
@@ -78,6 +78,8 @@ class Api:
             middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
             exception_handlers={HTTPException: _refused},
         )
+        application.router.redirect_slashes = False
+        return application
 
     def _routes(self) -> list[Route]:
         return [

@@ -63,7 +63,7 @@ def _trace(one: Found, check: Check) -> Json:
         "rootServiceName": root_services(one.view).python(one.trace) or NO_ROOT,
         "rootTraceName": root_names(one.view).python(one.trace),
         "startTimeUnixNano": str(int(of.start[one.trace]) % _WORD),
-        "durationMs": min(int(of.end[one.trace] - of.start[one.trace]) // 1_000_000, _MOST_MS),
+        "durationMs": min(max(int(of.end[one.trace]) - int(of.start[one.trace]), 0) // 1_000_000, _MOST_MS),
     }
     return {key: value for key, value in answer.items() if value}
 
