@@ -26,6 +26,8 @@ from vivace.backend.store.store import Store
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 HASTY = Path(__file__).with_name("hasty")
 PATIENCE_S = 60.0
+SAMPLE_S = 1_700_000_000
+"""The time in sample requests."""
 
 
 class Server:
@@ -156,6 +158,25 @@ class Load:
                     time.sleep(0.05)
                 else:
                     self.acknowledged.append(seed)
+
+
+def present(seed: int) -> bytes:
+    """A sample request of now."""
+    return at(seed, time.time_ns())
+
+
+def past(seed: int) -> bytes:
+    """A sample request of a week ago, which is more than is kept."""
+    return at(seed, time.time_ns() - 7 * 86_400 * 10**9)
+
+
+def at(seed: int, time_ns: int) -> bytes:
+    """A sample request of a time."""
+    message = ExportTraceServiceRequest.FromString(request(seed))
+    for span in message.resource_spans[0].scope_spans[0].spans:
+        span.start_time_unix_nano += time_ns - SAMPLE_S * 10**9
+        span.end_time_unix_nano += time_ns - SAMPLE_S * 10**9
+    return message.SerializeToString()
 
 
 def sent_span_ids(seeds: Iterable[int]) -> Counter[int]:

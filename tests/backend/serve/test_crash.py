@@ -16,9 +16,7 @@ from secrets import randbits
 from typing import Final
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.backend.serve.server import PATIENCE_S, Load, Server, sent_span_ids, stored_span_ids
-from tests.backend.store.sample import request
+from tests.backend.serve.server import PATIENCE_S, Load, Server, past, present, sent_span_ids, stored_span_ids
 
 from vivace.backend.store.manifest import read_manifest
 from vivace.errors import ExitCode
@@ -30,27 +28,7 @@ ROUNDS: Final = 11
 """For each of the folders."""
 LONGEST_S: Final = 1.2
 """So long a server is let live."""
-SAMPLE_S: Final = 1_700_000_000
-"""The time in sample requests."""
 LIMITS: Final = "defaults: {compaction: {block_retention: 24h}}\n"
-
-
-def present(seed: int) -> bytes:
-    """A sample request of now."""
-    return at(seed, time.time_ns())
-
-
-def past(seed: int) -> bytes:
-    """A sample request of a week ago, which is more than is kept."""
-    return at(seed, time.time_ns() - 7 * 86_400 * 10**9)
-
-
-def at(seed: int, time_ns: int) -> bytes:
-    message = ExportTraceServiceRequest.FromString(request(seed))
-    for span in message.resource_spans[0].scope_spans[0].spans:
-        span.start_time_unix_nano += time_ns - SAMPLE_S * 10**9
-        span.end_time_unix_nano += time_ns - SAMPLE_S * 10**9
-    return message.SerializeToString()
 
 
 TENANTS: Final[Mapping[str, Callable[[int], bytes]]] = {"a": present, "b": present, "past": past}
