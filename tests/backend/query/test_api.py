@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -246,6 +247,12 @@ def test_metrics_are_those_of_all_processes(server: Server) -> None:
 def test_a_large_answer_is_compressed_when_asked_for(server: Server) -> None:
     answer = server.get("/metrics", {"Accept-Encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip"
+    start = NOW // SECOND
+    window: dict[str, Any] = {"q": "{ } | rate() by (name)", "start": start - 600, "end": start, "step": "1s"}
+    plain = server.get("/api/metrics/query_range", **window)
+    packed = server.get("/api/metrics/query_range", {"Accept-Encoding": "gzip"}, **window)
+    assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert gzip.decompress(packed.body) == plain.body
 
 
 def test_new_units_are_seen_and_queries_do_not_wait_for_each_other(server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -37,6 +38,9 @@ COMPATIBLE: Final = "3.1.0"
 ABANDONED: Final = 499
 RECEIVER_METRICS: Final = "receiver.prom"
 
+GZIP_BYTES: Final = 4096
+"""Answers of this size are compressed for who takes them so."""
+GZIP_LEVEL: Final = 1
 BODY_BYTES: Final = 1 << 20
 """What is asked stands in the URL; a larger body is refused unread."""
 
@@ -75,7 +79,7 @@ class Api:
                 self._route("/status/runtime_config", "status_runtime_config", status.runtime_config),
                 self._route("/api/overrides", "api_overrides", self._overrides, ["GET", "POST", "PATCH", "DELETE"]),
             ],
-            middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
+            middleware=[Middleware(GZipMiddleware, minimum_size=GZIP_BYTES, compresslevel=GZIP_LEVEL)],
             exception_handlers={HTTPException: _refused},
         )
         application.router.redirect_slashes = False
@@ -114,9 +118,10 @@ class Api:
 
         async def handler(request: Request) -> Response:
             reading = self._queriers.reading(request.headers.get(HEADER))
+            work = _compressing(request, asked(request, reading))
             result = "canceled"
             try:
-                response = await self._workers.run(request, asked(request, reading), reading.allowance)
+                response = await self._workers.run(request, work, reading.allowance)
                 result = "completed"
             except Overloaded:
                 self._metrics.refuse(reading.tenant)
@@ -190,6 +195,23 @@ class Api:
         self._metrics.queue.set(sum(self._workers.waiting().values()))
         text = await asyncio.to_thread(self._metrics.text, self._metrics_folder)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _compressing(request: Request, work: Work) -> Work:
+    """Large answers are compressed by the thread that makes them, so that no other answer waits for that."""
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return work
+
+    def compressing(check: Check) -> Response:
+        response = work(check)
+        if len(response.body) >= GZIP_BYTES:
+            response.body = gzip.compress(response.body, GZIP_LEVEL, mtime=0)
+            response.headers["Content-Length"] = str(len(response.body))
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers.add_vary_header("Accept-Encoding")
+        return response
+
+    return compressing
 
 
 def _named(answer: Callable[[Querier, Mapping[str, str], Check], Json]) -> Callable[[Request, Reading], Work]:
