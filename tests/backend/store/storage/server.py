@@ -122,11 +122,11 @@ def _listens(port: int) -> bool:
 
 
 class Relay:
-    """Passes bytes on to a server, and keeps what it was sent; after so many PUT requests it holds back the others."""
+    """Passes bytes on to a server, and keeps what it was sent; it holds back changes after so many."""
 
-    def __init__(self, port: int, puts: int | None = None) -> None:
+    def __init__(self, port: int, changes: int | None = None) -> None:
         self._target = port
-        self._puts = puts
+        self._changes = changes
         self._lock = Lock()
         self.holds = Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -173,9 +173,9 @@ class Relay:
     def _held_back(self, data: bytes) -> bool:
         with self._lock:
             self.sent += data
-            if self._puts is not None and data.startswith(b"PUT "):
-                self._puts -= 1
-                if self._puts < 0:
+            if self._changes is not None and data.startswith((b"PUT ", b"POST ", b"DELETE ")):
+                self._changes -= 1
+                if self._changes < 0:
                     self.holds.set()
                     return True
             return False

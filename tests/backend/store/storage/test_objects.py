@@ -137,7 +137,7 @@ def test_an_upload_that_is_killed_leaves_no_half_block(
     storage.put(whole)
     name_in_manifest(folder, whole)
     write_manifest(Manifest(units=(half,)), folder.root / "to-put.json")
-    relay = Relay(server.port, puts=arrived)
+    relay = Relay(server.port, changes=arrived)
     arguments = [sys.executable, "-c", PUT, str(folder.root), f"s3://{bucket.name}/some/prefix"]
     with subprocess.Popen(arguments, env={**os.environ, **server.environment(relay.port)}) as process:
         assert relay.holds.wait(60)
