@@ -67,7 +67,7 @@ def compacting(data: Data, indexer: Indexer, seconds: float) -> None:
     """Takes up what is proposed, while new blocks come."""
     until_ = time.monotonic() + seconds
     while time.monotonic() < until_:
-        if len(data.units()) < 6:
+        if len(data.units()) < 4:
             data.arrive()
         indexer.step()
         time.sleep(0.005)
@@ -88,7 +88,7 @@ def test_nothing_is_lost_or_doubled_when_processes_are_killed(data: Data) -> Non
         assert process.stop() == (0, "")
         indexer.close()
     assert data.visible() == sent_spans(data.sent)
-    assert len(data.units()) <= 3
+    assert len(data.units()) <= 5  # each much larger than those before it
     assert max(unit.level for unit in data.units()) > 1
     assert data.reports == []
 
