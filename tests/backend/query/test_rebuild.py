@@ -119,6 +119,13 @@ def test_what_was_sent_twice_is_there_once() -> None:
     assert len(data.resource_spans) == 2
 
 
+def test_what_was_sent_twice_is_there_once_wherever_its_attributes_are_kept() -> None:
+    sent = request(span(1, 1, attributes={"a": 1, "b": 2}))
+    more = request(span(2, 2, attributes={"b": 2}), span(2, 3, attributes={"b": 2}))
+    data, _ = rebuild(catalogue(unit(sent), unit(sent, more, columns=1)).pieces(1))
+    assert sum(len(inner.spans) for batch in data.resource_spans for inner in batch.scope_spans) == 1
+
+
 def test_a_trace_that_is_too_large_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vivace.backend.query.lookup._AT_ONCE", 10)
     sent = request(*(span(1, 1 + number, for_s=number) for number in range(100)))

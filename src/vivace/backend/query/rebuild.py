@@ -80,6 +80,10 @@ def _drop_repeats(data: TracesData) -> None:
             alone.resource.CopyFrom(batch.resource)
         if inner.HasField("scope"):
             within.scope.CopyFrom(inner.scope)
+        holders: list[_Attributed] = [alone.resource] if batch.HasField("resource") else []
+        holders += [within.scope] if inner.HasField("scope") else []
+        for holder in (*holders, *within.spans, *within.spans[0].events, *within.spans[0].links):
+            _sort_attributes(holder)
         key = alone.SerializeToString(deterministic=True)
         fresh = key not in seen
         seen.add(key)
@@ -87,6 +91,14 @@ def _drop_repeats(data: TracesData) -> None:
 
     if repeated:
         filter_spans(data, first)
+
+
+def _sort_attributes(holder: _Attributed) -> None:
+    """Into an order that does not depend on which of them have columns in a unit."""
+    ordered = sorted(holder.attributes, key=lambda one: one.SerializeToString(deterministic=True))
+    if ordered:
+        del holder.attributes[:]
+        holder.attributes.extend(ordered)
 
 
 class _Rebuilding:

@@ -126,10 +126,14 @@ class View:
         if not self.rows("overflow"):
             return {}
         tables, keys = (self.text("overflow", name) for name in ("table", "key"))
-        found: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for row in range(len(keys)):
-            found[str(tables.python(row)), str(keys.python(row))].append(row)
-        return {place: np.array(rows, np.int64) for place, rows in found.items()}
+        assert tables.words is not None  # noqa: S101 - a column of strings
+        assert keys.words is not None  # noqa: S101
+        number = tables.data.astype(np.int64) * len(keys.words) + keys.data
+        order = np.argsort(number, kind="stable")
+        distinct, first = np.unique(number[order], return_index=True)
+        places = zip(*(part.tolist() for part in np.divmod(distinct, len(keys.words))), strict=True)
+        names = [(tables.words[table].as_py(), keys.words[key].as_py()) for table, key in places]
+        return dict(zip(names, np.split(order, first[1:]), strict=True))
 
     def _arrow(self, table: str, name: str) -> pa.Array | None:
         return self.unit.column(table, name)
