@@ -25,6 +25,14 @@ def test_what_is_acknowledged_is_in_the_log(receiver: Receiver) -> None:
     assert stored_spans(tables) == sent_spans(requests)
 
 
+@pytest.mark.parametrize("settings", [{"wal_sync": "interval"}, {"wal_sync": "off"}])
+def test_what_is_acknowledged_sooner_is_in_the_log_too(receiver: Receiver, settings: dict[str, Any]) -> None:
+    assert receiver.send(request(1)) == b""
+    tables = receiver.logged()
+    assert tables is not None
+    assert stored_spans(tables) == sent_spans([request(1)])
+
+
 def test_a_request_without_spans_is_acknowledged(receiver: Receiver) -> None:
     assert receiver.send(b"") == b""
     assert receiver.logged() is None

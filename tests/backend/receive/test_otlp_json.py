@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.backend.receive.conftest import Receiver
 from tests.backend.store.rebuild import sent_spans, stored_spans
@@ -85,6 +87,24 @@ def test_what_is_not_otlp_is_refused(case: str) -> None:
         protobuf_of(body)
     assert refused.value.cause is Cause.MALFORMED
     assert words in str(refused.value)
+
+
+NAMES = st.sampled_from(
+    "resourceSpans resource scopeSpans scope spans attributes key value stringValue intValue arrayValue kvlistValue"
+    " values traceId kind startTimeUnixNano status events unknown".split()
+)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4))
+
+
+@settings(max_examples=150, deadline=None)
+@given(DOCUMENTS)
+def test_whatever_comes_is_converted_or_refused(value: object) -> None:
+    try:
+        converted = protobuf_of(json.dumps(value).encode())
+    except NotTaken as refusal:
+        converted = b"" if refusal.cause is Cause.MALFORMED else b"\xff"
+    ExportTraceServiceRequest.FromString(converted)
 
 
 def test_json_may_be_smaller_than_protobuf() -> None:

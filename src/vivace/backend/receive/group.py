@@ -61,14 +61,21 @@ def _decoded_apart(requests: Sequence[bytes]) -> tuple[Batch | None, list[int], 
     try:
         batch, counts = _decoded(requests)
         return batch, counts, {}
-    except Refused as refused:
+    except ValueError as error:
         if len(requests) == 1:
-            return None, [0], {0: NotTaken(_CAUSES[refused.reason], str(refused), refused.spans or None)}
+            return None, [0], {0: _refusal(error)}
     alone = [_decoded_apart([request]) for request in requests]
     refusals = {place: refused[0] for place, (_, _, refused) in enumerate(alone) if refused}
     good = [request for place, request in enumerate(requests) if place not in refusals]
     together = _decoded(good)[0] if good else None
     return together, [counts[0] for _, counts, _ in alone], refusals
+
+
+def _refusal(error: ValueError) -> NotTaken:
+    """What cannot be decoded is refused, whoever found out."""
+    if isinstance(error, Refused):
+        return NotTaken(_CAUSES[error.reason], str(error), error.spans or None)
+    return NotTaken(Cause.MALFORMED, f"cannot be decoded: {error}")
 
 
 def _decoded(requests: Sequence[bytes]) -> tuple[Batch, list[int]]:
