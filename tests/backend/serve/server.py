@@ -21,6 +21,7 @@ from tests.backend.store.sample import request
 
 from vivace.backend.serve.settings import Addresses, read_addresses
 from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.storage.settings import StorageSettings
 from vivace.backend.store.store import Store
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -188,10 +189,10 @@ def sent_span_ids(seeds: Iterable[int]) -> Counter[int]:
     return found
 
 
-def stored_span_ids(root: Path, *tenants: str) -> Counter[int]:
+def stored_span_ids(root: Path, *tenants: str, storage: StorageSettings | None = None) -> Counter[int]:
     """The span IDs of all visible units, or of those of some tenants."""
     found: Counter[int] = Counter()
-    for unit in Store(root).snapshot(tenants or None):
+    for unit in Store(root, storage=storage).snapshot(tenants or None):
         column = unit.column("spans", "span_id")
         assert column is not None
         ids, counts = np.unique(column.to_numpy(), return_counts=True)

@@ -24,7 +24,7 @@ from vivace.errors import ExitCode
 CHILDREN: Final = ("receiver", "compactor", "indexer", "querier")
 ENDS: Final = (*CHILDREN, "supervisor", "all", "all")
 FOLDERS: Final = 2
-ROUNDS: Final = 11
+ROUNDS: Final = 10
 """For each of the folders."""
 LONGEST_S: Final = 1.2
 """So long a server is let live."""
