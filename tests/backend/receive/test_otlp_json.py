@@ -10,6 +10,8 @@ from google.protobuf.json_format import MessageToDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 from tests.backend.receive.conftest import Receiver
 from tests.backend.store.rebuild import sent_spans, stored_spans
 from tests.backend.store.sample import request
@@ -89,10 +91,8 @@ def test_what_is_not_otlp_is_refused(case: str) -> None:
     assert words in str(refused.value)
 
 
-NAMES = st.sampled_from(
-    "resourceSpans resource scopeSpans scope spans attributes key value stringValue intValue arrayValue kvlistValue"
-    " values traceId kind startTimeUnixNano status events unknown".split()
-)
+MESSAGES = (ExportTraceServiceRequest, ResourceSpans, ScopeSpans, Span, Span.Event, KeyValue, AnyValue, ArrayValue)
+NAMES = st.sampled_from(sorted({str(field.json_name) for kind in MESSAGES for field in kind.DESCRIPTOR.fields}))
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
 DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4))
 
