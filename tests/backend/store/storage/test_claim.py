@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from time import sleep
 
 import pytest
 from tests.backend.store.rebuild import stored_spans
@@ -122,6 +123,8 @@ def test_a_data_folder_with_blocks_moves_to_a_bucket(bucket: Path, folder: DataF
     storage = opened(f"s3://{bucket.name}", folder)
     storage.claim()
     assert storage.check(units) == {}
+    while set(storage.restored()) != set(units):
+        sleep(0.02)
     for unit in units:
         forget_copy(folder, unit)
     assert storage.check(units) == {}

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from time import sleep
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -261,8 +262,11 @@ def test_what_only_the_data_folder_has_is_put(storage: Storage, folder: DataFold
     damage(bucket, short)
     for unit in (lost, short):
         forget_copy(folder, unit)
+    name_in_manifest(folder, local, lost, short)
     where = f"s3://{bucket.name}/some/prefix"
     assert storage.check([local, lost, short]) == {lost.id: f"missing in {where}", short.id: f"damaged in {where}"}
+    while local not in storage.restored():
+        sleep(0.02)
     forget_copy(folder, local)
     assert stored_spans(storage.open(local).tables()) == stored_spans(tables(1))
 

@@ -21,11 +21,13 @@ class StorageFigures:
         moved = Counter("vivace_storage_bytes", "Bytes of blocks moved", ["direction", "process"], registry=registry)
         copies = Counter("vivace_storage_copies", "Local copies of blocks", ["event", "process"], registry=registry)
         held = Gauge("vivace_storage_copies_bytes", "Bytes of local copies of blocks", ["process"], registry=registry)
+        backlog = Gauge("vivace_storage_backlog_blocks", "Blocks still to be put", ["process"], registry=registry)
         self._process = process
         self._requests = requests
         self._moved = moved
         self._copies = copies
         self._held = held
+        self._backlog = backlog
 
     def request(self, operation: str, status: str, seconds: float) -> None:
         """A request to the object store was answered, or given up."""
@@ -42,3 +44,7 @@ class StorageFigures:
     def held(self, size: int) -> None:
         """So much do local copies hold."""
         self._held.labels(self._process).set(size)
+
+    def backlog(self, blocks: int) -> None:
+        """So many blocks are still to be put that the data folder had before."""
+        self._backlog.labels(self._process).set(blocks)

@@ -11,6 +11,8 @@ from weakref import WeakSet
 
 from vivace.backend.store.block import BlockSource
 from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.manifest import read_manifest
+from vivace.backend.store.storage.backlog import Backlog
 from vivace.backend.store.storage.bucket import Bucket
 from vivace.backend.store.storage.claim import claim
 from vivace.backend.store.storage.copies import Copies
@@ -85,16 +87,18 @@ class ObjectStorage:
         self._copies.remove(unit)
 
     def check(self, blocks: Collection[UnitInfo]) -> Mapping[str, str]:
-        """See Storage. A block that only the data folder has whole is put."""
+        """See Storage. Blocks that only the data folder has whole are put, in the background."""
         listed = self._listed()
+        unsent: list[UnitInfo] = []
         wrong: dict[str, str] = {}
         for unit in blocks:
             if unit.id in listed and listed[unit.id].holds(unit):
                 continue
             if is_whole(self._folder.block(unit.id), unit):
-                self.put(unit)
+                unsent.append(unit)
             else:
                 wrong[unit.id] = f"{'damaged' if unit.id in listed else 'missing'} in {self._bucket.where}"
+        Backlog(self.put, self.remove, self._is_named, self._figures).begin(unsent)
         return wrong
 
     def restored(self) -> tuple[UnitInfo, ...]:
@@ -162,6 +166,9 @@ class ObjectStorage:
         first, *rest = item.keys
         self._bucket.delete([first])
         self._bucket.delete(rest)
+
+    def _is_named(self, unit: UnitInfo) -> bool:
+        return any(named.id == unit.id for named in read_manifest(self._folder.manifest).units)
 
     def _make_room(self) -> None:
         try:
