@@ -32,7 +32,7 @@ def test_without_a_file_nothing_is_limited_that_is_written() -> None:
     limits = Overrides().of("anybody")
     assert limits == Limits()
     assert limits.ingestion.rate_limit_bytes == 0
-    assert limits.shown()["read"]["max_search_duration"] == "168h"
+    assert limits.shown()["read"]["max_metrics_duration"] == "24h"
 
 
 def test_a_tenant_has_the_defaults_where_it_says_nothing(tmp_path: Path) -> None:

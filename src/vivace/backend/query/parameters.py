@@ -19,7 +19,6 @@ DEFAULT_SPANS: Final = 3
 SECOND: Final = 1_000_000_000
 
 HOUR: Final = 3600 * SECOND
-MAX_SEARCH_RANGE: Final = 168 * HOUR
 MAX_METRICS_RANGE: Final = 24 * HOUR
 MAX_INTERVALS: Final = 10_000
 
@@ -54,7 +53,7 @@ class SearchParameters:
     window: Window
 
 
-def search_parameters(given: Mapping[str, str], now_ns: int, longest_ns: int = MAX_SEARCH_RANGE) -> SearchParameters:
+def search_parameters(given: Mapping[str, str], now_ns: int, longest_ns: int = 0) -> SearchParameters:
     """The parameters of a search. QueryError when one of them is wrong. `since` looks back from now.
 
     `longest_ns` bounds the window, when there is one; 0 does not.
