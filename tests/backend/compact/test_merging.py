@@ -10,14 +10,17 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.backend.store.rebuild import stored_spans
-from tests.backend.store.sample import request
+from tests.backend.store.sample import request, text
 from tests.backend.store.strategies import REQUESTS
 
+from vivace.backend.compact import merging
 from vivace.backend.compact.input import Input
 from vivace.backend.compact.merging import Unmergeable, compact, merge_blocks
 from vivace.backend.compact.plan import Job
 from vivace.backend.store.block import BlockSource, write_block
+from vivace.backend.store.choice import LEAST_COLUMNS
 from vivace.backend.store.decode import decode
 from vivace.backend.store.merge import merge
 from vivace.backend.store.storage.local import LocalStorage
@@ -129,3 +132,26 @@ def test_what_interrupts_a_merge_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Enough):
         compact(work, Folders(tmp_path), tmp_path / "new", between)
     assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2"}
+
+
+def test_rare_attributes_stay_findable_and_columns_few(tmp_path: Path) -> None:
+    def request_with_keys(seed: int) -> bytes:
+        message = ExportTraceServiceRequest.FromString(request(seed, traces=40, spans=5))
+        for number, span in enumerate(message.resource_spans[0].scope_spans[0].spans):
+            span.attributes.append(text(f"rare.{seed}.{number}", "x"))
+        return message.SerializeToString()
+
+    parts = [decode([request_with_keys(seed)]) for seed in range(3)]
+    _, tables = merged(tmp_path, parts, rows=500)
+    assert stored_spans(tables) == stored_spans(merge(parts))
+    assert tables.spans.num_columns - len(FIXED["spans"].names) <= LEAST_COLUMNS
+    assert tables.overflow.num_rows > 400
+
+
+def test_what_would_take_too_much_memory_stays_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "CELLS", 10)
+    work = job(tmp_path, [decode([request(seed)]) for seed in range(3)])
+    with pytest.raises(Unmergeable, match="more than are merged at once") as refusal:
+        compact(work, Folders(tmp_path), tmp_path / "new")
+    assert refusal.value.blocks == {"0", "1", "2"}
+    assert not refusal.value.unreadable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vivace.backend.store.block import BlockSource
-from vivace.backend.store.overflow import joined, overflow
+from vivace.backend.store.overflow import joined, overflow_of_columns, placed
 from vivace.backend.store.tables import FIXED, Tables, attribute_columns
 from vivace.backend.store.unit import READ_ERRORS
 
@@ -22,6 +23,7 @@ SLICED: Final = ("spans", "events", "links")
 """Tables of which a range has the rows of its traces."""
 SHARED: Final = ("resources", "scopes")
 """Tables of which it has the whole."""
+WHOLE: Final = (*SHARED, "overflow")
 REFERENCES: Final = (
     ("traces", "first", "spans"),
     ("spans", "trace", "traces"),
@@ -50,24 +52,19 @@ class Input:
         with self._reading():
             self._source = source = BlockSource(folder)
             self._schemas = {table: pq.read_schema(folder / f"{table}.parquet") for table in SLICED}
-            self._whole = {
-                table: source.slice(table, 0, source.rows(table)) for table in ("traces", *SHARED, "overflow")
-            }
-            self._first = self._first_rows()
+            self.cells = sum(source.rows(table) * len(source.names(table)) for table in WHOLE)
+            """How many values there are in the tables that are in memory whole, once part of the block is read."""
+            self.traces = source.slice("traces", 0, source.rows("traces"))
+            self._first = self._first_rows(self.traces)
+            self._whole = lru_cache(maxsize=1)(self._read_whole)
 
-    def _first_rows(self) -> Mapping[str, Rows]:
+    def _first_rows(self, traces: pa.RecordBatch) -> Mapping[str, Rows]:
         """By table, the first row of each trace, and the number of all."""
-        traces = self._whole["traces"]
         spans = np.append(traces.column("first").to_numpy(), self._source.rows("spans")).astype(np.int64)
         first = {"traces": np.arange(traces.num_rows + 1), "spans": spans}
         for table in ("events", "links"):
             first[table] = np.searchsorted(self._source.column(table, "span").to_numpy(), spans).astype(np.int64)
         return first
-
-    @property
-    def traces(self) -> pa.RecordBatch:
-        """The traces table."""
-        return self._whole["traces"]
 
     @property
     def weights(self) -> Rows:
@@ -78,6 +75,10 @@ class Input:
     def names(self, table: str) -> frozenset[str]:
         """The attribute columns of a table."""
         return frozenset(self._schemas[table].names) - {*FIXED[table].names}
+
+    def rows(self, table: str) -> int:
+        """The number of rows of a table."""
+        return self._source.rows(table)
 
     def filled(self, table: str, name: str) -> int:
         """How many rows have a value in a column."""
@@ -95,29 +96,20 @@ class Input:
         """The traces from one to another; attributes without a column are in the overflow."""
         first = {table: int(rows[start]) for table, rows in self._first.items()}
         count = {table: int(rows[stop]) - int(rows[start]) for table, rows in self._first.items()}
-        tables = {**self._whole, "traces": self.traces.slice(start, stop - start)}
         with self._reading():
+            tables = {**self._whole(), "traces": self.traces.slice(start, stop - start)}
             tables |= {table: self._source.slice(table, first[table], count[table]) for table in SLICED}
         for table, column, target in REFERENCES:
             tables[table] = counted_from(tables[table], column, -first[target])
-        outside = [self._overflow(first, count)]
+        outside = []
         for table in SLICED:
             tables[table], moved = _reduced(table, tables[table], columns[table])
             outside += moved
+        outside.append(_part_of_overflow(tables["overflow"], first, count))  # of a key that repeats, what comes later
         return Tables(**{**tables, "overflow": joined(outside)})
 
-    def _overflow(self, first: Mapping[str, int], count: Mapping[str, int]) -> pa.RecordBatch:
-        batch = self._whole["overflow"]
-        if batch.num_rows == 0:
-            return batch
-        row = batch.column("row").to_numpy().astype(np.int64)
-        wanted = of_tables(batch, SHARED)
-        for table in SLICED:
-            own = of_tables(batch, (table,))
-            row[own] -= first[table]
-            wanted |= own & (row >= 0) & (row < count[table])
-        kept = batch.filter(pa.array(wanted))
-        return kept.set_column(1, FIXED["overflow"].field("row"), pa.array(row[wanted].astype(np.uint32)))
+    def _read_whole(self) -> Mapping[str, pa.RecordBatch]:
+        return {table: self._source.slice(table, 0, self._source.rows(table)) for table in WHOLE}
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -125,6 +117,19 @@ class Input:
             yield
         except READ_ERRORS as error:
             raise Unreadable(self._block, " ".join(str(error).split())) from error
+
+
+def _part_of_overflow(whole: pa.RecordBatch, first: Mapping[str, int], count: Mapping[str, int]) -> pa.RecordBatch:
+    """What belongs to resources, to scopes, and to some rows of the other tables, counted from the first of them."""
+    if whole.num_rows == 0:
+        return whole
+    row = whole.column("row").to_numpy().astype(np.int64)
+    wanted = of_tables(whole, SHARED)
+    for table in SLICED:
+        own = of_tables(whole, (table,))
+        row[own] -= first[table]
+        wanted |= own & (row >= 0) & (row < count[table])
+    return placed(whole, np.where(wanted, row, -1))
 
 
 def of_tables(overflow_table: pa.RecordBatch, tables: tuple[str, ...]) -> npt.NDArray[np.bool_]:
@@ -148,4 +153,4 @@ def _reduced(table: str, batch: pa.RecordBatch, kept: frozenset[str]) -> tuple[p
         return batch, []
     names = {one.name for one in outside}
     left = batch.select([name for name in batch.schema.names if name not in names])
-    return left, [overflow(table, one, batch.column(one.name)) for one in outside]
+    return left, [overflow_of_columns(table, batch, outside)]

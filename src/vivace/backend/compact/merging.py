@@ -24,6 +24,9 @@ from vivace.errors import VivaceError
 SLICE_ROWS: Final = 1 << 17
 """Rows that are merged at once, but for a trace that has more."""
 
+CELLS: Final = 1 << 25
+"""So many values at most are held for as long as a merge runs, which bounds its memory with SLICE_ROWS."""
+
 
 class Unmergeable(Exception):
     """Blocks that cannot be made one."""
@@ -71,7 +74,12 @@ def merge_blocks(
     limit: int = ATTRIBUTE_COLUMNS,
 ) -> UnitInfo:
     """Writes what blocks hold as one block, whose ID is the folder's name."""
-    columns = kept_columns(inputs, limit)
+    cells = sum(one.cells for one in inputs)
+    if cells > CELLS:
+        raise ValueError(
+            f"their resources, scopes and rare attributes are {cells} values, more than are merged at once"
+        )
+    columns = kept_columns(inputs, rows, limit)
     found: list[UnitInfo] = []
     with block_writer(folder, _schemas(inputs, columns)) as writer:
         for tables in map(partial(merge, columns=limit), Slices.of(inputs, rows).parts(columns)):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
 from vivace.backend.compact.input import SLICED, Input, Rows
+from vivace.backend.store.choice import LEAST_COLUMNS, worth_a_column
 from vivace.backend.store.tables import Tables
 
 
@@ -44,17 +46,19 @@ class Slices:
             ]
 
 
-def kept_columns(inputs: Sequence[Input], limit: int) -> Mapping[str, frozenset[str]]:
-    """By table, the attribute columns of the merged block: those most often filled where there are too many."""
-    return {table: _kept(table, inputs, limit) for table in SLICED}
+def kept_columns(inputs: Sequence[Input], rows: int, limit: int) -> Mapping[str, frozenset[str]]:
+    """By table, the attribute columns of the merged block: those that slices of so many rows would choose."""
+    return {table: _kept(table, inputs, rows, limit) for table in SLICED}
 
 
-def _kept(table: str, inputs: Sequence[Input], limit: int) -> frozenset[str]:
-    names = frozenset[str]().union(*(one.names(table) for one in inputs))
-    if len(names) <= limit:
-        return names
-    filled = {name: sum(one.filled(table, name) for one in inputs) for name in names}
-    return frozenset(sorted(names, key=lambda name: (-filled[name], name))[:limit])
+def _kept(table: str, inputs: Sequence[Input], rows: int, limit: int) -> frozenset[str]:
+    names = sorted(frozenset[str]().union(*(one.names(table) for one in inputs)))
+    if len(names) <= min(LEAST_COLUMNS, limit):
+        return frozenset(names)
+    share = min(1.0, rows / max(1, sum(one.rows(table) for one in inputs)))
+    filled = np.array([sum(one.filled(table, name) for one in inputs) for name in names])
+    worth = worth_a_column((filled * share).astype(np.int64), rows, limit)
+    return frozenset(compress(names, worth))
 
 
 _TRACE_ID = ("trace_hi", "trace_lo")
