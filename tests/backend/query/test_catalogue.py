@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from threading import Event, Thread
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -139,3 +141,33 @@ def test_what_is_closed_gives_its_memory_back_and_can_be_used_again() -> None:
     books.close()
     assert memory.held == 0
     assert whole_traces(books) == {1: 2}
+
+
+class Slow(TablesSource):
+    """Cannot be read before it was fetched."""
+
+    asked, fetched = Event(), Event()
+
+    def column(self, table: str, name: str) -> pa.Array:
+        self.asked.set()
+        assert self.fetched.wait(20)
+        return super().column(table, name)
+
+
+def test_units_that_have_to_be_fetched_hold_up_no_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vivace.backend.query.catalogue.PATIENCE_S", 0.01)
+    units = [unit(request(span(1, 1)))]
+    books = Catalogue(lambda: tuple(units), Memory(1 << 20))
+    assert whole_traces(books) == {1: 1}
+    tables = decode([request(span(1, 2), span(2, 1)).SerializeToString()])
+    units.append(Unit(Unit.in_memory(tables).info, Slow(tables)))
+    fetching = Thread(target=books.visible)
+    fetching.start()
+    assert Slow.asked.wait(20)
+    assert whole_traces(books) == {1: 1}
+    assert len(books.pieces(1)) == 1
+    assert not books.complete
+    Slow.fetched.set()
+    fetching.join()
+    assert whole_traces(books) == {1: 2, 2: 1}
+    assert books.complete

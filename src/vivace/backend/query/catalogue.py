@@ -31,6 +31,8 @@ SEGMENTS: Final = ""
 CROWD: Final = 4
 """So many gathered views for one block, or for segments, become one."""
 READERS: Final = 4
+PATIENCE_S: Final = 0.5
+"""So long a query waits for new units to be taken in."""
 _HALF: Final = 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -89,7 +91,8 @@ class Catalogue:
         self._memory = memory
         self._views = views or Views(memory)
         self._left_out = LeftOut() if left_out is None else left_out
-        self._lock = Lock()
+        self._looking, self._lock = Lock(), Lock()
+        self._looked = False
         self._next = 0
         self._places: dict[str, int] = {}
         self._held: dict[int, _Held] = {}
@@ -99,9 +102,12 @@ class Catalogue:
         self._complete = True
 
     def visible(self) -> tuple[Visible, ...]:
-        """Views in which every trace of the current snapshot is whole, each in one of them."""
+        """Views in which every trace of the current snapshot is whole, each in one of them.
+
+        When it takes long to take in new units, because they have to be fetched, it is what was known before.
+        """
+        self._look()
         with self._lock:
-            self._look()
             return self._visible
 
     @property
@@ -112,33 +118,43 @@ class Catalogue:
     def pieces(self, trace_id: int) -> list[Piece]:
         """What each unit holds of a trace."""
         wanted = Identities(*(np.array([half], np.uint64) for half in (trace_id >> 64, trace_id & _HALF)))
+        self._look()
         with self._lock:
-            self._look()
             found = self._pieces.find(wanted)
             parts = [(self._held[place].view, row) for place, row in _pairs(found)]
         return [_piece(view, row) for view, row in parts]
 
     def leave_out(self, error: UnreadableUnit) -> None:
         """Goes on without a unit, and tries it again later."""
-        with self._lock:
-            self._leave_out(error)
+        self._left_out.add(error)
+        self._complete = False
 
     def close(self) -> None:
         """Gives back all memory; it can be used again."""
-        with self._lock:
-            self._renew({})
+        with self._looking, self._lock:
+            self._renew({}, [])
 
     def _look(self) -> None:
-        snapshot = self._snapshot()
+        if not self._looking.acquire(timeout=PATIENCE_S if self._looked else -1):
+            self._complete = False
+            return
+        try:
+            self._take_in(self._snapshot())
+            self._looked = True
+        finally:
+            self._looking.release()
+
+    def _take_in(self, snapshot: Sequence[Unit]) -> None:
         units = {unit.info.id: unit for unit in snapshot if unit.info.id not in self._left_out}
         self._complete = len(units) == len(snapshot)
         if units.keys() != self._places.keys():
-            self._renew(units)
+            read = list(self._read([unit for identity, unit in units.items() if identity not in self._places]))
+            with self._lock:
+                self._renew(units, read)
 
-    def _renew(self, units: Mapping[str, Unit]) -> None:
+    def _renew(self, units: Mapping[str, Unit], read: Sequence[tuple[View, Identities]]) -> None:
         left = self._leave(self._places.keys() - units.keys())
-        entered = self._enter([unit for identity, unit in units.items() if identity not in self._places])
-        touched = distinct([left, entered])
+        touched = distinct([left, self._enter(read)])
         if len(touched):
             self._arrange(distinct([touched, self._hide_gathered(touched)]))
         held = (self._held[self._places[identity]] for identity in units if identity in self._places)
@@ -156,9 +172,8 @@ class Catalogue:
             self._views.give_back(self._held.pop(place).view)
         return touched
 
-    def _enter(self, units: Sequence[Unit]) -> Identities:
+    def _enter(self, read: Sequence[tuple[View, Identities]]) -> Identities:
         """Units come; the traces that they may share are returned."""
-        read = list(self._read(units))
         places = range(self._next, self._next + len(read))
         self._next += len(read)
         for place, (view, _) in zip(places, read, strict=True):
@@ -171,14 +186,10 @@ class Catalogue:
         views = [self._views.take(unit) for unit in units]
         for view, identities in zip(views, _all_identities(views), strict=True):
             if isinstance(identities, UnreadableUnit):
-                self._leave_out(identities)
+                self.leave_out(identities)
                 self._views.give_back(view)
             else:
                 yield view, identities
-
-    def _leave_out(self, error: UnreadableUnit) -> None:
-        self._left_out.add(error)
-        self._complete = False
 
     def _hide_gathered(self, touched: Identities) -> Identities:
         """These are gathered anew; the traces for which that is worth while, too, are returned."""
