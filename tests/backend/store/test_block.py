@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -54,3 +55,28 @@ def test_damage_is_noticed_when_it_is_read(tmp_path: Path) -> None:
     path.write_bytes(contents)
     with pytest.raises(OSError, match="CRC"):
         BlockSource(tmp_path / "one").tables()
+
+
+def test_a_block_that_was_taken_away_is_fetched_and_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "USE_SECONDS", 0.0)
+    folder, fetched = tmp_path / "one", []
+
+    def fetch() -> None:
+        if not folder.exists():
+            fetched.append(folder)
+            write_block(decode([request(len(fetched))]), folder)
+
+    source = BlockSource(folder, fetch)
+    for seed in (1, 2):
+        assert stored_spans(source.tables()) == stored_spans(decode([request(seed)]))
+        assert len(fetched) == seed
+        folder.rename(tmp_path / f"aside-{seed}")
+    fetch()  # by somebody else, before it was missed
+    assert stored_spans(source.tables()) == stored_spans(decode([request(3)]))
+
+
+def test_a_block_that_is_taken_away_again_and_again_is_given_up(tmp_path: Path) -> None:
+    source = BlockSource(tmp_path / "one", lambda: None)
+    with pytest.raises(OSError, match=r"was taken away 5 times .* keep more blocks locally") as error:
+        source.names("spans")
+    assert error.value.errno == errno.EBUSY

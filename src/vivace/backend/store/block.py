@@ -99,6 +99,7 @@ class BlockSource:
         self._folder = folder
         self._fetch = fetch
         self._used_at = 0.0
+        self._folder_then: int | None = None
         self._opened = lru_cache(maxsize=len(FIXED))(self._open)
         self._schema = lru_cache(maxsize=len(FIXED))(self._read_schema)
         self._presence = lru_cache(maxsize=len(FIXED))(self._read_presence)
@@ -143,14 +144,25 @@ class BlockSource:
         return Tables(**{name: self.slice(name, 0, self.rows(name)) for name in FIXED})
 
     def let_go(self) -> None:
-        """Closes the files when their folder is gone, so that they no longer take up space; they can be read again."""
-        if not self._folder.exists():
+        """Closes the files when their folder is gone or another, so that they no longer take up space.
+
+        What is read next is read anew.
+        """
+        if self._folder_now() != self._folder_then:
             self._opened.cache_clear()
+
+    def _folder_now(self) -> int | None:
+        """What tells a folder from one that took its place; None when it is gone."""
+        try:
+            return self._folder.stat().st_ino
+        except FileNotFoundError:
+            return None
 
     def _file(self, table: str) -> pq.ParquetFile:
         if self._fetch is not None and monotonic() - self._used_at > USE_SECONDS:
             self._used_at = monotonic()
-            with suppress(FileNotFoundError):  # it is open, or about to be fetched
+            self.let_go()
+            with suppress(FileNotFoundError):  # it is about to be fetched
                 os.utime(self._folder)
         return self._opened(table)
 
@@ -165,6 +177,9 @@ class BlockSource:
         raise OSError(errno.EBUSY, message, str(self._folder))
 
     def _open_now(self, table: str) -> pq.ParquetFile:
+        if (now := self._folder_now()) != self._folder_then:
+            self._opened.cache_clear()
+            self._folder_then = now
         path = self._folder / f"{table}.parquet"
         # not buffered ahead: what one thread has buffered, another that reads the same file would take away
         return pq.ParquetFile(path, memory_map=True, page_checksum_verification=True, pre_buffer=False)

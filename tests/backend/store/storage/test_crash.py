@@ -85,7 +85,14 @@ def test_nothing_is_lost_or_doubled_when_all_is_killed(server: S3Server, bucket:
     storage = open_storage(where, data.folder)
     indexer = data.indexer(SIZES, storage)
     compactor = Compactor(data.folder, storage, CompactorFigures(), print, lambda _: 0.0, settings=COMPACTION)
-    until(lambda: not indexer.step() and not compactor.step() and not compactor.waiting and len(data.units()) == 1)
+    until(
+        lambda: (
+            not indexer.step()
+            and not compactor.step()
+            and not compactor.waiting
+            and data.kinds()[UnitKind.SEGMENT] == 0
+        )
+    )
     indexer.close()
     assert spans_of(Store(data.folder.root, storage=where).snapshot()) == sent_spans(data.sent)
     assert without_the_machine(bucket, tmp_path / "last") == sent_spans(data.sent)
