@@ -111,3 +111,15 @@ def test_a_limit_of_tags_is_a_number() -> None:
     assert tag_limit({}) == 0
     with pytest.raises(QueryError, match="invalid limit"):
         tag_limit({"limit": "many"})
+
+
+def test_a_window_may_be_bounded() -> None:
+    asked = {"start": "100", "end": "3701"}
+    assert search_parameters(asked, NOW).window == Window(100 * SECOND, 3701 * SECOND)
+    with pytest.raises(QueryError, match="exceeds 1h0m0s. received start=100 end=3701"):
+        search_parameters(asked, NOW, HOUR)
+    with pytest.raises(QueryError, match="exceeds 1h0m0s"):
+        search_parameters({"since": "2h"}, NOW, HOUR)
+    with pytest.raises(QueryError, match="exceeds the maximum allowed duration of 1m0s"):
+        metrics_parameters({"since": "2m"}, NOW, 60 * SECOND)
+    assert metrics_parameters({"since": "48h"}, NOW, 0).start_ns == NOW - 48 * HOUR

@@ -70,7 +70,7 @@ class Status:
 
     async def config(self, _: Request) -> Response:
         """GET /status/config."""
-        return _yaml({**self._told, "bounds": dict(LIMITS), "limits": self._overrides.defaults().shown()})
+        return _yaml({**self._told, "bounds": dict(LIMITS), "defaults": self._overrides.defaults().shown()})
 
     async def limits(self, _: Request) -> Response:
         """GET /status/overrides: what holds for every tenant, and for those that have limits of their own."""
