@@ -21,6 +21,8 @@ BUILD_SECONDS: Final = 280
 KEY: Final = "tester"
 SECRET: Final = "not-a-secret-at-all"  # noqa: S105 - of a server on loopback that lives for a test
 REGION: Final = "eu-central-1"
+LIFELINE: Final = '"$@" & read -r _; kill -9 $!; wait $! 2>/dev/null'
+"""Ends the server with the standard input, and so with the test, however that ends."""
 
 
 class NoServer(Exception):
@@ -96,20 +98,19 @@ class S3Server:
     def start(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
         who = ["--access", KEY, "--secret", SECRET, "--region", REGION, "--port", f"127.0.0.1:{self.port}", "--quiet"]
+        command = ["sh", "-c", LIFELINE, "sh", str(self._program), *who, *self._tls, "posix", str(self.root)]
         with (self.root.parent / "s3.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(self._program), *who, *self._tls, "posix", str(self.root)], stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
         deadline = monotonic() + 20
         while not _listens(self.port):
-            if self._process.poll() is not None or monotonic() > deadline:
+            if monotonic() > deadline:
                 raise AssertionError((self.root.parent / "s3.log").read_text())
             sleep(0.02)
 
     def stop(self) -> None:
+        """Kills it."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            self._process.communicate()
             self._process = None
 
 
