@@ -78,6 +78,12 @@ def serve(settings: ReceiverSettings, pipe: Connection) -> None:
     server.run(settings, lambda grpc_address, http_address: pipe.send((grpc_address, http_address)), print)
 
 
+def highest_memory(pid: int) -> int:
+    """The most bytes that a process ever had resident."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
 @pytest.fixture
 def settings() -> dict[str, Any]:
     """What differs from the usual settings."""

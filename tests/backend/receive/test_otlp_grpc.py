@@ -9,7 +9,7 @@ import pytest
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.backend.receive.conftest import Receiver
+from tests.backend.receive.conftest import Receiver, highest_memory
 from tests.backend.store.rebuild import sent_spans, stored_spans
 from tests.backend.store.sample import request
 
@@ -109,6 +109,14 @@ def test_a_request_that_is_too_large_when_decompressed_is_refused(refusing: Rece
     with pytest.raises(grpc.RpcError) as error:
         refusing.send(bytes(MESSAGE_BYTES + 1), grpc.Compression.Gzip)
     assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_refused_requests_do_not_pile_up_in_memory(refusing: Receiver) -> None:
+    bad = b"\xff" * (16 << 20)
+    for _ in range(40):
+        with pytest.raises(grpc.RpcError, match="not an OTLP"):
+            refusing.send(bad)
+    assert highest_memory(refusing.pid) < 500 << 20
 
 
 def test_a_full_disk_is_no_reason_to_end(receiver: Receiver) -> None:

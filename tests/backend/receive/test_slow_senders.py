@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import grpc
 import pytest
-from tests.backend.receive.conftest import EXPORT, Receiver
+from tests.backend.receive.conftest import EXPORT, Receiver, highest_memory
 from tests.backend.receive.frames import called, frame, send_flow_controlled
 from tests.backend.store.sample import request
 
@@ -128,9 +128,7 @@ def test_a_bomb_is_not_unpacked_further_than_the_limit(refusing: Receiver) -> No
     with closing(called(int(refusing.grpc_address.rpartition(":")[2]), gzip=True)) as connection:
         send_flow_controlled(connection, b"\1" + len(bomb).to_bytes(4) + bomb)
         assert refused(connection, b"grpc-status\x018")
-    status = Path(f"/proc/{refusing.pid}/status").read_text(encoding="ascii")
-    (highest,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
-    assert highest << 10 < 512 << 20
+    assert highest_memory(refusing.pid) < 512 << 20
     assert refusing.logged() is None
 
 

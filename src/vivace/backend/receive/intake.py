@@ -62,7 +62,10 @@ class Intake:
         if isinstance(outcome, NotTaken):
             if outcome.spans is None:
                 outcome.spans = _spans(request)
-            raise outcome
+            try:
+                raise outcome
+            finally:
+                del outcome  # or it would keep this frame, and so the request, until garbage is collected
         self._figures.acknowledged(tenant, transport, outcome, len(request))
         self._figures.push.observe(perf_counter() - started)
         return outcome

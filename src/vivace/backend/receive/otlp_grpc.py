@@ -38,11 +38,12 @@ def grpc_server(intake: Intake, address: str, access: Access, arrivals: Arrivals
         try:
             tenant = intake.tenant(_header(context) if intake.multitenancy else None)
             taken = await intake.take(await arrivals.message(context), tenant, TRANSPORT)
-        except NotTaken as refusal:
-            intake.refuse(refusal, tenant, TRANSPORT)
-            context.set_trailing_metadata(((DETAILS, refusal.status),))
-            await context.abort(refusal.cause.grpc_code, refusal.message)
-        return taken.protobuf
+            return taken.protobuf
+        except NotTaken as error:
+            refusal = error.with_traceback(None)  # it would keep the request as long as gRPC keeps what it aborts with
+        intake.refuse(refusal, tenant, TRANSPORT)
+        context.set_trailing_metadata(((DETAILS, refusal.status),))
+        return await context.abort(refusal.cause.grpc_code, refusal.message)
 
     # as a stream of requests, though of one, so that the wait for it can be bounded
     method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(export)

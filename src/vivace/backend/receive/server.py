@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -30,6 +32,8 @@ from vivace.errors import ConfigurationError, TargetError
 PROCESS: Final = "receiver"
 GRACE_SECONDS: Final = 5.0
 AHEAD_BYTES: Final = 1 << 30
+GARBAGE_THRESHOLDS: Final = (5000, 20, 20)
+"""Small requests leave many objects and few cycles: looking for garbage as often as usual takes a tenth of the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,17 @@ class ReceiverSettings:
 
 def run(settings: ReceiverSettings, announce: Callable[[str, str], None], report: Callable[[str], None]) -> None:
     """Serves until SIGTERM; `announce` is told the real addresses of gRPC and HTTP, `report` what went wrong."""
+    _prepare()
     asyncio.run(_serve(settings, announce, report))
+
+
+def _prepare() -> None:
+    """As many connections as the system lets us have; and what was imported is never looked through for garbage."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 async def _serve(
