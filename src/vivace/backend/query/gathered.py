@@ -25,6 +25,8 @@ from vivace.backend.store.tables import ARROW, ATTRIBUTE_SCOPE, FIXED, attribute
 from vivace.backend.store.unit import Unit, UnitInfo, UnitKind
 
 _NUMBERED: Final = frozenset({"trace", "resource", "scope"})
+_MERGED_BYTES: Final = 1 << 24
+"""What is computed of merged traces is kept up to this, and goes with them."""
 _CHILDREN: Final = ("events", "links")
 
 
@@ -105,11 +107,10 @@ class Share:
 class GatheredSource:
     """The tables of traces, of which each share holds a part. Safe for use by several threads."""
 
-    def __init__(self, identities: Identities, shares: Sequence[Share], memory: Memory) -> None:
+    def __init__(self, identities: Identities, shares: Sequence[Share]) -> None:
         """`identities` are ordered."""
         self._identities = identities
         self._given = shares
-        self._memory = memory
         self._names: dict[str, list[str]] = {}
         self._orders: dict[str, Rows | None] = {}
 
@@ -147,9 +148,9 @@ class GatheredSource:
         if not len(again):
             return self._given
         parts = [part for share in self._given if len((part := share.only(again)).rows)]
-        merged = View(Unit.in_memory(merge([pick(part.view, part.rows) for part in parts])), self._memory)
+        merged = Unit.in_memory(merge([pick(part.view, part.rows) for part in parts]))
         others = [part for share in self._given if len((part := share.without(again)).rows)]
-        return [*others, Share(merged, np.arange(len(again)), again)]
+        return [*others, Share(View(merged, Memory(_MERGED_BYTES)), np.arange(len(again)), again)]
 
     def _repeated(self) -> Rows:
         """Traces in which spans of one ID begin at one time: only these can be alike in everything."""
@@ -255,7 +256,7 @@ def gathered(identities: Identities, shares: Sequence[Share], memory: Memory) ->
         end_ns=max(info.end_ns for info in infos),
         bytes=0,
     )
-    return View(Unit(info, GatheredSource(identities, shares, memory)), memory)
+    return View(Unit(info, GatheredSource(identities, shares)), memory)
 
 
 def _type(table: str, name: str) -> pa.DataType:

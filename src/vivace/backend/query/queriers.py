@@ -24,6 +24,8 @@ Snapshot = Callable[[Collection[str]], Sequence[Unit]]
 """Gives the visible units of some tenants."""
 MOST: Final = 64
 """For so many sets of tenants a querier is kept ready."""
+ACTIVE_S: Final = 60.0
+"""For so long after a query its querier takes in new units by itself; later it does when it is asked."""
 IDLE_S: Final = 600.0
 """After this time without a query its memory is given back."""
 
@@ -88,27 +90,28 @@ class Queriers:
     def refresh(self) -> None:
         """Looks at the store, so that the next request need not; gives up what has not been asked for in a while."""
         with self._lock:
-            idle = [
-                tenants
-                for tenants, (_, used) in self._kept.items()
-                if monotonic() - used > IDLE_S and tenants != (SINGLE_TENANT,)
-            ]
+            if not self._multitenancy:
+                self._used((SINGLE_TENANT,))
+            idle = [tenants for tenants, (_, used) in self._kept.items() if monotonic() - used > IDLE_S]
             self._gone += [self._kept.pop(tenants)[0] for tenants in idle]
             closed, self._gone = self._gone, []
-            kept = [querier for querier, _ in self._kept.values()]
+            active = [querier for querier, used in self._kept.values() if monotonic() - used <= ACTIVE_S]
         for querier in closed:
             querier.close()
-        for querier in kept:
+        for querier in active:
             querier.refresh()
 
     def _querier(self, tenants: tuple[str, ...]) -> Querier:
         with self._lock:
-            known = self._kept.pop(tenants, None)
-            querier = known[0] if known else self._made(tenants)
-            self._kept[tenants] = querier, monotonic()
-            if len(self._kept) > MOST:
-                self._gone.append(self._kept.popitem(last=False)[1][0])
-            return querier
+            return self._used(tenants)
+
+    def _used(self, tenants: tuple[str, ...]) -> Querier:
+        known = self._kept.pop(tenants, None)
+        querier = known[0] if known else self._made(tenants)
+        self._kept[tenants] = querier, monotonic()
+        if len(self._kept) > MOST:
+            self._gone.append(self._kept.popitem(last=False)[1][0])
+        return querier
 
     def _made(self, tenants: tuple[str, ...]) -> Querier:
         return Querier(Catalogue(lambda: self._snapshot(tenants), self._views.memory, self._views, self.left_out))

@@ -83,8 +83,6 @@ def run(
     stopped = threading.Event()
     refresher = threading.Thread(target=_refresh, args=(queriers, stopped), name="refresh", daemon=True)
     try:
-        if not settings.multitenancy:
-            queriers.reading(None)
         refresher.start()
         streaming = partial(_streaming, queriers, workers, counted, settings.grpc, allowed)
         asyncio.run(_serve(api.application(), listener, streaming, allowed, announce))
