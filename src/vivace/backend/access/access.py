@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import grpc
 import uvicorn
@@ -16,6 +17,9 @@ from vivace.backend.access.rpc import BearerTokensInterceptor
 from vivace.backend.access.tls import ServerTls, server_tls
 from vivace.backend.access.tokens import Tokens
 from vivace.errors import ConfigurationError
+
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than senders wait between two requests: one that meets its connection's end may be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Access:
             log_level="error",
             server_header=False,
             timeout_graceful_shutdown=int(grace_s),
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             **({} if self.tls is None else self.tls.uvicorn_arguments()),
         )
 
