@@ -200,3 +200,19 @@ def test_compare_only_counts_an_attribute_of_too_many_values(monkeypatch: pytest
     assert (*too_many, ("span.user", ("stringValue", "nil"))) in series
     total = (("__meta_type", ("stringValue", "selection_total")), ("span.user", ("stringValue", "nil")))
     assert series[total] == [0, 3, 0, 0]
+
+
+def test_arrays_are_groups_of_their_own() -> None:
+    """Of an unequal length, in another order or with other elements they are not the same."""
+    given: list[object] = [["a", "b"], ["b", "a"], ["a"], ["a", "b"], ["a", "b", "c"], []]
+    one = unit(request(*(span(n, n, at_s=1, attributes={"x": value}) for n, value in enumerate(given, 1))))
+    found = answered("{ } | count_over_time() by (span.x)", one)
+    assert sorted(values[1] for values in found.values()) == [1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("field", "labels"), [("span:id", ["0000000000000003", "000000000000000a"]), ("trace:id", ["1", "2"])]
+)
+def test_ids_are_groups(field: str, labels: list[str]) -> None:
+    one = unit(request(span(1, 3, at_s=1), span(2, 10, at_s=1)))
+    assert sorted(answered(f"{{ }} | rate() by ({field})", one)) == labels

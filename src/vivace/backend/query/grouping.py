@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -79,7 +78,7 @@ def _with_common_words(same: Sequence[Column]) -> list[Column]:
 
 def _codes(part: Part) -> Rows:
     if isinstance(part, Identifiers):
-        return _codes(part.column())
+        return part.distinct()[0]
     if isinstance(part, Lists):
         return _list_codes(part)
     if part.type is Type.STRING:
@@ -109,9 +108,17 @@ def _distinct(values: Array) -> tuple[Rows, Rows]:
 
 
 def _list_codes(arrays: Lists) -> Rows:
-    """Arrays are few where they are grouped by at all, so their elements are compared one by one."""
-    numbers: dict[tuple[object, ...], int] = {}
-    bounds = np.searchsorted(arrays.row, np.arange(len(arrays) + 1))
-    values = [arrays.elements.python(place) for place in range(len(arrays.elements))]
-    keys = [tuple(values[start:stop]) for start, stop in itertools.pairwise(bounds)]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+    """Arrays are told apart by their length, then by one element after the other."""
+    counts = np.bincount(arrays.row, minlength=len(arrays))
+    starts, elements = np.cumsum(counts) - counts, _codes(arrays.elements)
+    if not arrays.elements.known.all():
+        elements = np.where(arrays.elements.known, elements, _NIL)
+    codes, highest = counts.astype(np.int64), int(counts.max(initial=0)) + 1
+    longer = np.flatnonzero(counts)
+    for place in range(int(counts.max(initial=0))):
+        longer = longer[counts[longer] > place]
+        element = elements[starts[longer] + place] + 1
+        _, number = np.unique(codes[longer] * (int(element.max()) + 1) + element, return_inverse=True)
+        codes[longer] = number + highest
+        highest += int(number.max()) + 1
+    return compact(codes)[0]

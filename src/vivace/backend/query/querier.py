@@ -38,7 +38,7 @@ from vivace.traceql.tree import (
 
 T = TypeVar("T")
 
-MEMORY_BYTES: Final = 800_000_000
+MEMORY_BYTES: Final = 560_000_000
 QUERY_BYTES: Final = 131_072
 UNREADABLE: Final = "some of the stored data cannot be read"
 WARM_QUERY: Final = '{ .a =~ "b.*" } >> { status = error && duration > 1ms } | rate() by (resource.service.name)'

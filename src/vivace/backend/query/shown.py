@@ -181,8 +181,9 @@ def double(value: float) -> float | str:
 def computed(parts: Sequence[Part], row: int) -> Json:
     """A computed value of a spanset as an AnyValue in JSON."""
     for part in parts:
-        if part.known[row]:
-            if isinstance(part, Lists):
-                return dict(_arrays(part))[row]
-            return scalar(part.column() if isinstance(part, Identifiers) else part, row)
+        one = part.take(np.array([row]))
+        if one.known[0]:
+            if isinstance(one, Lists):
+                return dict(_arrays(one))[0]
+            return scalar(one.column() if isinstance(one, Identifiers) else one, 0)
     return NIL

@@ -165,12 +165,24 @@ class Identifiers:
         """An ID as TraceQL writes it."""
         return f"{number:016x}" if len(self.words) == 1 else f"{number:x}"
 
+    def distinct(self) -> tuple[Rows, Rows]:
+        """A number for every row, the same for the same ID, in the order of IDs; and a row for each number."""
+        order = np.lexsort(self.words[::-1])
+        new = np.ones(len(order), np.bool_)
+        new[1:] = np.logical_or.reduce([word[order][1:] != word[order][:-1] for word in self.words])
+        codes = np.empty(len(order), np.int64)
+        codes[order] = np.cumsum(new) - 1
+        return codes, order[new]
+
     def column(self) -> Column:
         """The IDs as strings."""
-        table = np.stack(self.words, axis=1)
-        distinct, codes = np.unique(table, axis=0, return_inverse=True)
-        texts = [self.text(int("".join(f"{int(word):016x}" for word in row), 16)) for row in distinct]
-        return Column(Type.STRING, codes.reshape(-1).astype(np.int32), None, pa.array(texts, pa.string()))
+        codes, rows = self.distinct()
+        digits = np.stack([word[rows] for word in self.words], axis=1).astype(">u8").tobytes().hex()
+        width = 16 * len(self.words)
+        texts = [digits[at : at + width] for at in range(0, len(digits), width)]
+        if len(self.words) > 1:
+            texts = [text.lstrip("0") or "0" for text in texts]
+        return Column(Type.STRING, codes.astype(np.int32), None, pa.array(texts, pa.string()))
 
 
 Part = Column | Lists | Identifiers

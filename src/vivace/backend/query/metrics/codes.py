@@ -13,8 +13,8 @@ import pyarrow as pa
 from vivace.backend.query.expression import Evaluation
 from vivace.backend.query.fields import Frame, tables
 from vivace.backend.query.grouping import columns, compact, group_codes
-from vivace.backend.query.shown import NIL, computed
-from vivace.backend.query.value import Column, Lists, Mask, Part, Rows, Type
+from vivace.backend.query.shown import Json, computed, scalar
+from vivace.backend.query.value import Column, Identifiers, Lists, Mask, Part, Rows, Type
 from vivace.backend.query.view import View, column_bytes
 from vivace.traceql.tree import Attribute, IntrinsicField
 
@@ -72,10 +72,15 @@ def _unless_lists(made: Codes) -> Codes | None:
     return None if any(isinstance(part, Lists) for part in made.values) else made
 
 
+def home(field: Attribute | IntrinsicField, view: View) -> str:
+    """The small table that a field is read from alone, else that of spans."""
+    read_from = tables(field, view)
+    return next((one for one in _SMALL if read_from == {one}), "spans")
+
+
 def _codes(field: Attribute | IntrinsicField, evaluation: Evaluation, view: View) -> Codes:
     evaluation.check()
-    read_from = tables(field, view)
-    table = next((one for one in _SMALL if read_from == {one}), "spans")
+    table = home(field, view)
     frame = Frame(view, table)
     return grouped(columns(evaluation.value(field, frame), len(frame)), len(frame), table)
 
@@ -93,14 +98,17 @@ def grouped(parts: Sequence[Part], rows: int, table: str = "spans") -> Codes:
 def _labels(part: Part) -> Mapping[int, Label]:
     """Labels by place."""
     there = np.flatnonzero(part.known)
-    if isinstance(part, Column) and part.type is Type.STRING and part.words is not None:
-        words = part.words.take(pa.array(part.data[there])).to_pylist()
-        return {int(place): ("stringValue", word) for place, word in zip(there, words, strict=True)}
-    return {int(place): _label((part.take(there),), number) for number, place in enumerate(there.tolist())}
+    if isinstance(part, Lists):
+        return {place: _label(computed((part,), place)) for place in there.tolist()}
+    column = part.column() if isinstance(part, Identifiers) else part
+    if column.type is Type.STRING and column.words is not None:
+        words = column.words.take(pa.array(column.data[there])).to_pylist()
+        return {place: ("stringValue", word) for place, word in zip(there.tolist(), words, strict=True)}
+    return {place: _label(scalar(column, place)) for place in there.tolist()}
 
 
-def _label(parts: Sequence[Part], row: int) -> Label:
-    ((member, value),) = (computed(parts, row) or NIL).items()
+def _label(any_value: Json) -> Label:
+    ((member, value),) = any_value.items()
     if isinstance(value, dict):
         return member, repr(value)
     assert isinstance(value, (str, int, float, bool))  # noqa: S101 - what AnyValues of scalars hold

@@ -15,7 +15,7 @@ from vivace.backend.query.expression import Evaluation
 from vivace.backend.query.fields import TABLES, Frame
 from vivace.backend.query.grouping import columns
 from vivace.backend.query.metrics.bounds import MOST_VALUES, TooManyGroups
-from vivace.backend.query.metrics.codes import Label, grouped
+from vivace.backend.query.metrics.codes import Label, codes, grouped, home
 from vivace.backend.query.metrics.labels import series_label
 from vivace.backend.query.metrics.partial import Counted, counted
 from vivace.backend.query.metrics.series import Labels, Series
@@ -118,16 +118,23 @@ def _fields(views: Sequence[View]) -> list[Field]:
 def _having(half: Counted, field: Field, evaluation: Evaluation) -> Counted | None:
     """The spans that have a value of a field, in groups by it."""
     evaluation.check()
-    frame = half.frame
-    if isinstance(field, Attribute) and not frame.view.has(TABLES[field.scope], field.name):
+    view, frame = half.frame.view, half.frame
+    if isinstance(field, Attribute) and not view.has(TABLES[field.scope], field.name):
         return None
-    parts = columns(evaluation.value(field, frame), len(frame))
-    there = known(parts, len(frame))
-    places = np.flatnonzero(there)
-    if not len(places):
+    table = home(field, view)
+    if table != "spans":
+        groups = codes(field, evaluation, view, keep=False)
+        code = groups.of(frame)
+        there = groups.known[code]
+        return replace(half.within(there), groups=[(groups, code[there])]) if there.any() else None
+    every = Frame(view)
+    parts = columns(evaluation.value(field, every), len(every))
+    there = known(parts, len(every)) if frame.rows is None else known(parts, len(every))[frame.rows]
+    having = half.within(there)
+    if not len(having.frame):
         return None
-    groups = grouped([part.take(places) for part in parts], len(places))
-    return replace(half.within(there), groups=[(groups, groups.code)])
+    groups = grouped([part.take(having.frame.rows) for part in parts], len(having.frame))
+    return replace(having, groups=[(groups, groups.code)])
 
 
 def _halves(
