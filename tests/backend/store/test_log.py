@@ -224,6 +224,21 @@ def test_nothing_is_written_before_a_failed_record_is_taken_back(folder: Path, m
     writer.close()
 
 
+def test_a_file_that_may_vanish_is_not_written_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    writer = LogWriter(folder)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="broken"):
+            writer.append([entry(0)])
+    writer.append([entry(1)])
+    assert read(LogReader(folder, LogPosition())) == [1]
+    assert [path.stat().st_size > 0 for path in sorted(folder.glob("*.log"))] == [False, True]
+    writer.close()
+
+
 def test_a_start_commits_what_a_crash_left_behind(folder: Path) -> None:
     write(folder, range(3)).close()
     committed_file(folder).unlink()

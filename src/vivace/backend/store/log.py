@@ -138,11 +138,16 @@ class LogWriter:
             return self._descriptor
         self._close_file()
         path = log_file(self._folder, self._number + 1)
-        self._descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644)
         self._number += 1
+        try:
+            sync(self._folder)
+        except OSError:
+            os.close(descriptor)  # a file that may not be there after a crash is not written to
+            raise
+        self._descriptor = descriptor
         self.position = LogPosition(self._number, 0)
-        sync(self._folder)
-        return self._descriptor
+        return descriptor
 
     def _close_file(self) -> None:
         if self._descriptor is not None:

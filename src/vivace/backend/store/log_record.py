@@ -7,9 +7,10 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
-from zlib import crc32
+
 
 import pyarrow as pa
+from isal.isal_zlib import crc32
 
 from vivace.backend.store.batch import ENCODED, Batch, decode, encode
 
