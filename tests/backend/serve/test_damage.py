@@ -58,7 +58,8 @@ def test_a_block_that_rotted_is_set_aside_while_all_else_goes_on(tmp_path: Path)
     assert more.acknowledged
     assert more.unknown == []
     sent = sent_span_ids(load.acknowledged + more.acknowledged)
-    assert sum((sent - stored_span_ids(tmp_path)).values()) == rotten.spans
-    assert f"{rotten.spans} spans are lost" in output
+    lost = sum((sent - stored_span_ids(tmp_path)).values())
+    assert 0 < lost <= rotten.spans
+    assert f"{lost} spans are lost, {rotten.spans - lost} could be saved" in output
     assert (tmp_path / "damaged" / rotten.id / "spans.parquet").exists()
     assert "Traceback" not in output

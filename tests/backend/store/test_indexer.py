@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -174,13 +175,24 @@ def test_a_damaged_block_is_set_aside_and_reported(data: Data) -> None:
     kept = len(data.sent)
     data.arrive()
     indexer.close()
-    block = next(unit for unit in read_manifest(data.folder.manifest).units if unit.kind is UnitKind.BLOCK)
+    block = next(unit for unit in data.units() if unit.kind is UnitKind.BLOCK)
     (data.folder.block(block.id) / "spans.parquet").write_bytes(b"damaged")
-    data.indexer().close()
+    indexer = data.indexer()
+    until(lambda: not indexer.step() and bool(data.reports))
+    indexer.close()
     assert data.visible() == sent_spans(data.sent[kept:])
     (report,) = data.reports
-    assert f"{block.spans} spans of {SINGLE_TENANT} are lost" in report
+    assert f"{block.spans} spans are lost" in report
     assert (data.folder.damaged / block.id / "traces.parquet").exists()
+
+
+def test_a_block_that_is_not_there_is_reported(data: Data) -> None:
+    (block, _) = data.blocks(2)
+    shutil.rmtree(data.folder.block(block.id))
+    data.indexer().close()
+    assert data.visible() == sent_spans(data.sent[1:])
+    (report,) = data.reports
+    assert f"{block.spans} spans of {SINGLE_TENANT} are lost" in report
 
 
 def test_damage_in_the_log_is_reported_and_passed_over(data: Data) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.backend.store.data import Data, until
 from tests.backend.store.rebuild import sent_spans
 
-from vivace.backend.store import holdings, takeover
+from vivace.backend.store import examination, holdings, takeover
 from vivace.backend.store.block import BlockSource, write_block
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import read_manifest, write_manifest
@@ -166,6 +166,25 @@ def test_a_block_that_a_reader_finds_damaged_is_set_aside(data: Data) -> None:
     (line,) = data.reports
     assert f"{first.spans} spans are lost" in line
     assert data.figures.registry.get_sample_value("vivace_spans_lost_total") == first.spans
+
+
+def test_what_can_be_read_of_a_damaged_block_is_saved(data: Data) -> None:
+    (block,) = data.blocks(1)
+    (data.folder.block(block.id) / "extra").write_bytes(b"so that its size is not what it must be")
+    data.indexer().close()  # which proposes to look at it
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(examination, "_read", broken)
+        settled(data)
+    (saved,) = data.units()
+    assert saved.id != block.id
+    assert (saved.spans, saved.tenant, saved.level) == (block.spans, block.tenant, block.level)
+    assert data.visible() == sent_spans(data.sent)
+    (report,) = data.reports
+    assert f"0 spans are lost, {block.spans} could be saved" in report
+
+
+def broken(_: BlockSource) -> None:
+    raise OSError("a page is not what it was")
 
 
 def test_a_block_that_is_not_damaged_stays(data: Data) -> None:

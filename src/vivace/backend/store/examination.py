@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from vivace.backend.store.block import BlockSource
 from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.merger import write_unit
+from vivace.backend.store.salvage import salvaged
 from vivace.backend.store.storage.interface import Storage
-from vivace.backend.store.tables import FIXED
-from vivace.backend.store.unit import READ_ERRORS, UnitInfo
+from vivace.backend.store.tables import FIXED, Tables
+from vivace.backend.store.unit import READ_ERRORS, UnitInfo, UnitKind
+from vivace.errors import VivaceError
 
 ROWS: Final = 1 << 16
 """So many rows of a table are read at once."""
@@ -24,29 +28,63 @@ class Finding:
     unit: UnitInfo
     fault: str = ""
     """Why it cannot be read; empty when it can."""
-    lost: bool = False
-    """There is no other copy of it."""
-    kept: Path | None = None
-    """Where the damaged copy is."""
+    saved: tuple[UnitInfo, ...] | None = None
+    """Blocks of what could be read of it, which nobody knows of yet; None when there was a good copy in storage."""
+
+    @property
+    def lost(self) -> int:
+        """How many spans are lost."""
+        return 0 if self.saved is None else self.unit.spans - sum(unit.spans for unit in self.saved)
 
     def __str__(self) -> str:
-        outcome = f"{self.unit.spans} spans are lost" if self.lost else "it was fetched again from storage"
-        return (
-            f"block {self.unit.id} of {self.unit.tenant}: damaged ({self.fault}); {outcome},"
-            f" what is left of it is in {self.kept}"
+        found = f"block {self.unit.id} of {self.unit.tenant}: damaged ({' '.join(self.fault.split())})"
+        return f"{found}; " + (
+            "it was fetched again from storage"
+            if self.saved is None
+            else f"{self.lost} spans are lost, {self.unit.spans - self.lost} could be saved"
         )
 
 
 def examine(folder: DataFolder, storage: Storage, unit: UnitInfo) -> Finding:
-    """Reads all of a block. A damaged copy is set aside; then another is fetched, where there is one.
+    """Reads all of a block. A damaged copy is set aside where storage has a good one, else what can be is saved.
 
-    OSError when storage cannot be reached, so that nobody knows.
+    OSError when storage cannot be reached, so that nobody knows, or when what is saved cannot be written.
     """
     fault = _fault(storage, unit)
     if not fault:
         return Finding(unit)
-    kept = set_aside(folder, folder.block(unit.id))
-    return Finding(unit, fault, bool(_fault(storage, unit)), kept)
+    place = folder.block(unit.id)
+    kept = set_aside(folder, place)
+    if not _fault(storage, unit):
+        return Finding(unit, fault)
+    if not kept.exists():
+        return Finding(unit, fault, ())
+    remove_path(place)
+    kept.rename(place)  # until what is saved of it is shown
+    return Finding(unit, fault, tuple(_saved(folder, storage, unit)))
+
+
+def _saved(folder: DataFolder, storage: Storage, unit: UnitInfo) -> list[UnitInfo]:
+    """Writes blocks of what can be read."""
+    saved: list[UnitInfo] = []
+    try:
+        for tables in _readable(folder.block(unit.id)):
+            saved.append(write_unit(folder, UnitKind.BLOCK, tables, unit.tenant, unit.level))
+            storage.put(saved[-1], replaces=[unit.id])
+    except (OSError, VivaceError):
+        for one in saved:
+            remove_path(folder.block(one.id))
+        raise
+    return saved
+
+
+def _readable(path: Path) -> Iterator[Tables]:
+    parts = salvaged(BlockSource(path))
+    while True:
+        try:
+            yield next(parts)
+        except (StopIteration, *READ_ERRORS):
+            return
 
 
 def set_aside(folder: DataFolder, path: Path) -> Path:

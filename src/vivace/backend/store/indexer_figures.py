@@ -80,10 +80,10 @@ class IndexerFigures:
         """A proposal was taken or refused."""
         self._proposals.labels(reason, outcome).inc()
 
-    def damaged_block(self, unit: UnitInfo, lost: bool) -> None:
-        """A block was found damaged."""
+    def damaged_block(self, lost: int) -> None:
+        """A block was found damaged, and so many of its spans could not be saved."""
         self._damaged_blocks.inc()
-        self._lost.inc(unit.spans if lost else 0)
+        self._lost.inc(lost)
 
     def merged(self, job: Merge) -> None:
         """Units became one."""

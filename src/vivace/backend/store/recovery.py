@@ -8,7 +8,7 @@ from pathlib import Path
 from vivace.backend.store.examination import remove_path, set_aside
 from vivace.backend.store.folder import DataFolder, boot, sync
 from vivace.backend.store.manifest import Manifest, read_manifest, write_manifest
-from vivace.backend.store.proposal import read_proposals
+from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals
 from vivace.backend.store.segment import read_segment
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.unit import UnitInfo, UnitKind
@@ -18,16 +18,15 @@ def recover(folder: DataFolder, storage: Storage) -> tuple[Manifest, list[str]]:
     """The manifest to go on with, in place, and what there is to report. Errors as of Storage.claim.
 
     A damaged segment costs nothing: the log still has what is in it, so all segments are made again; so are they when
-    the machine was started since, because they are not synced. What a damaged block held is lost; what is left of it is
-    kept in a folder of its own. Without a manifest the blocks in storage make a new one. What waits to be taken from
-    proposals stays.
+    the machine was started since, because they are not synced. Damaged blocks are proposed for examination. Without a
+    manifest the blocks in storage make a new one. What waits to be taken from proposals stays.
     """
     storage.claim()
     reports: list[str] = []
     if not folder.manifest.exists():
         _restore(folder, storage, reports)
     before = read_manifest(folder.manifest)
-    manifest = _without_damaged_blocks(folder, storage, before, reports)
+    manifest = _without_missing_blocks(folder, storage, before, reports)
     manifest = _without_damaged_segments(folder, manifest, reports)
     if manifest != before:
         write_manifest(manifest, folder.manifest)
@@ -45,20 +44,23 @@ def _restore(folder: DataFolder, storage: Storage, reports: list[str]) -> None:
         reports.append(f"{folder.manifest}: was not there, and is made again of {len(units)} blocks found in storage")
 
 
-def _without_damaged_blocks(folder: DataFolder, storage: Storage, manifest: Manifest, reports: list[str]) -> Manifest:
+def _without_missing_blocks(folder: DataFolder, storage: Storage, manifest: Manifest, reports: list[str]) -> Manifest:
+    """What there is of a damaged block is left for an examination, which takes its time."""
     blocks = {unit.id: unit for unit in manifest.units if unit.kind is UnitKind.BLOCK}
     try:
         faults = storage.check(blocks.values())
     except OSError as error:
         reports.append(f"nobody knows whether all blocks are there: {error}")
         return manifest
-    for identity, fault in faults.items():
-        unit, kept = blocks[identity], set_aside(folder, folder.block(identity))
+    missing = {identity for identity in faults if not folder.block(identity).exists()}
+    for identity in missing:
+        unit = blocks[identity]
         reports.append(
-            f"{folder.block(identity)}: {fault}; {unit.spans} spans of {unit.tenant} are lost,"
-            f" what is left of it is in {kept}"
+            f"{folder.block(identity)}: {faults[identity]}, not there; {unit.spans} spans of {unit.tenant} are lost"
         )
-    return manifest.replaced(faults.keys(), ())
+    for identity in faults.keys() - missing:
+        propose(folder, Proposal(frozenset({identity}), reason=DAMAGED))
+    return manifest.replaced(missing, ())
 
 
 def _without_damaged_segments(folder: DataFolder, manifest: Manifest, reports: list[str]) -> Manifest:

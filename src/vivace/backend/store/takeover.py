@@ -5,6 +5,7 @@ At whatever point this is broken off, it is begun again from the proposal's file
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from time import monotonic
@@ -112,9 +113,11 @@ class Takeover:
             self._due = monotonic() + RETRY_SECONDS
             return
         if not self._stands(proposal):
+            self._holdings.discard([unit for finding in findings for unit in finding.saved or ()])
             return
         if proposal.reason == DAMAGED:
-            self._found(findings)
+            for finding in findings:
+                self._found(finding)
         else:
             self._show(proposal)
         withdraw(self._folder, proposal)
@@ -130,11 +133,19 @@ class Takeover:
         removed = [unit for unit in self._holdings.manifest.units if unit.id in proposal.remove]
         self._holdings.replace(removed, proposal.add)
 
-    def _found(self, findings: list[Finding]) -> None:
-        lost = [finding.unit for finding in findings if finding.lost]
-        if lost:
-            self._holdings.replace(lost, ())
-        for finding in findings:
-            if finding.fault:
-                self._report(str(finding))
-                self._figures.damaged_block(finding.unit, finding.lost)
+    def _found(self, finding: Finding) -> None:
+        if not finding.fault:
+            return
+        kept = ""
+        if finding.saved is not None:
+            self._show_instead(finding.unit, finding.saved)
+            kept = f"; what is left of it is in {set_aside(self._folder, self._folder.block(finding.unit.id))}"
+        self._report(f"{finding}{kept}")
+        self._figures.damaged_block(finding.lost)
+
+    def _show_instead(self, unit: UnitInfo, saved: Sequence[UnitInfo]) -> None:
+        try:
+            self._holdings.replace([unit], saved)
+        except OSError:
+            self._holdings.discard(saved)
+            raise

@@ -19,7 +19,7 @@ WINDOW_NS: Final = 3600 * 10**9
 MOST: Final = 8
 """So many tables are made at most."""
 
-_REFERENCES: Final = (
+REFERENCES: Final = (
     ("spans", "trace", "traces"),
     ("spans", "resource", "resources"),
     ("spans", "scope", "scopes"),
@@ -64,7 +64,7 @@ def traces_of(tables: Tables, traces: Rows) -> Tables:
         kept[table] = np.flatnonzero(np.isin(tables[table].column("span").to_numpy(), spans))
     position = {table: inverse(rows, tables[table].num_rows) for table, rows in kept.items()}
     batches = {table: _taken(tables[table], rows) for table, rows in kept.items()}
-    for table, name, target in _REFERENCES:
+    for table, name, target in REFERENCES:
         batches[table] = _renumbered(batches[table], name, position[target])
     count = batches["traces"].column("count").to_numpy()
     batches["traces"] = _with(batches["traces"], "first", np.cumsum(count) - count)
