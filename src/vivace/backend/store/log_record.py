@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-
 import pyarrow as pa
 from isal.isal_zlib import crc32
 
