@@ -184,12 +184,24 @@ class Catalogue:
     def _read(self, units: Sequence[Unit]) -> Iterator[tuple[View, Identities]]:
         """Views of the units, and their traces, but for those that cannot be read."""
         views = [self._views.take(unit) for unit in units]
-        for view, identities in zip(views, _all_identities(views), strict=True):
+        for view, identities in zip(views, self._all_identities(views), strict=True):
             if isinstance(identities, UnreadableUnit):
                 self.leave_out(identities)
                 self._views.give_back(view)
             else:
                 yield view, identities
+
+    def _all_identities(self, views: Sequence[View]) -> list[Identities | UnreadableUnit]:
+        if len(views) < READERS:
+            return list(map(self._identities, views))
+        with ThreadPoolExecutor(READERS) as readers:
+            return list(readers.map(self._identities, views))
+
+    def _identities(self, view: View) -> Identities | UnreadableUnit:
+        try:
+            return self._views.identities(view)
+        except UnreadableUnit as error:
+            return error
 
     def _hide_gathered(self, touched: Identities) -> Identities:
         """These are gathered anew; the traces for which that is worth while, too, are returned."""
@@ -252,23 +264,6 @@ class Catalogue:
         )
         self._whole.add([(self._next, identities)])
         self._next += 1
-
-
-def _all_identities(views: Sequence[View]) -> list[Identities | UnreadableUnit]:
-    if len(views) < READERS:
-        return list(map(_identities, views))
-    with ThreadPoolExecutor(READERS) as readers:
-        return list(readers.map(_identities, views))
-
-
-def _identities(view: View) -> Identities | UnreadableUnit:
-    try:
-        high, low = (view.unit.column("traces", name) for name in ("trace_hi", "trace_lo"))
-    except UnreadableUnit as error:
-        return error
-    assert high is not None  # noqa: S101 - every unit has these
-    assert low is not None  # noqa: S101
-    return Identities(high.to_numpy(), low.to_numpy())
 
 
 def _piece(view: View, row: int) -> Piece:

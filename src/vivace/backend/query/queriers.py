@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Final
 
 from vivace.backend.query.catalogue import Catalogue
+from vivace.backend.query.known_traces import KnownTraces
 from vivace.backend.query.memory import Memory
 from vivace.backend.query.parameters import SECOND
 from vivace.backend.query.querier import MEMORY_BYTES, Querier
@@ -68,14 +69,14 @@ class Queriers:
         overrides: Overrides | None = None,
         multitenancy: bool = False,
         report: Callable[[str], None] = lambda _: None,
-        memory_bytes: int = MEMORY_BYTES,
+        known: KnownTraces | None = None,
     ) -> None:
-        """All of them together keep what they compute up to `memory_bytes`."""
+        """All of them together keep what they compute up to a bound."""
         self.overrides = overrides or Overrides()
         self.left_out = LeftOut(report)
         self._snapshot = snapshot
         self._multitenancy = multitenancy
-        self._views = Views(Memory(memory_bytes))
+        self._views = Views(Memory(MEMORY_BYTES), known)
         self._lock = Lock()
         self._kept: OrderedDict[tuple[str, ...], tuple[Querier, float]] = OrderedDict()
         self._gone: list[Querier] = []

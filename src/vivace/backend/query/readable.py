@@ -7,12 +7,14 @@ from threading import Lock
 from time import monotonic
 from typing import Final
 
+from vivace.backend.query.known_traces import KnownTraces, read_identities
 from vivace.backend.query.memory import Memory
+from vivace.backend.query.trace_index import Identities
 from vivace.backend.query.view import View
 from vivace.backend.store.unit import Unit, UnreadableUnit
 
 DAMAGED_S: Final = 60.0
-UNREACHABLE_S: Final = 5.0
+UNREACHABLE_S: Final = 30.0
 """After this time a unit that could not be read is tried again."""
 
 
@@ -49,8 +51,10 @@ class LeftOut:
 class Views:
     """A view for each unit, however many use it. Safe for use by several threads."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, known: KnownTraces | None = None) -> None:
+        """`known` spares reading units that would have to be fetched."""
         self.memory = memory
+        self._known = known
         self._lock = Lock()
         self._used: dict[str, tuple[View, int]] = {}
 
@@ -60,6 +64,10 @@ class Views:
             view, users = self._used.get(unit.info.id) or (View(unit, self.memory), 0)
             self._used[unit.info.id] = view, users + 1
             return view
+
+    def identities(self, view: View) -> Identities:
+        """The traces of a unit."""
+        return read_identities(view) if self._known is None else self._known.identities(view)
 
     def give_back(self, view: View) -> None:
         """When nobody uses it any more, its memory is free."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 import socket
 import sys
@@ -24,6 +25,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from vivace.backend.access.access import Access, access
 from vivace.backend.query.api import Api
 from vivace.backend.query.exposition import Metrics
+from vivace.backend.query.known_traces import KnownTraces
 from vivace.backend.query.querier import warm_up
 from vivace.backend.query.queriers import Queriers
 from vivace.backend.query.shared_port import shared_port
@@ -37,6 +39,8 @@ from vivace.errors import ConfigurationError, TargetError, VivaceError
 
 PROCESS: Final = "querier"
 REFRESH_S: Final = 0.25
+TIDY_TURNS: Final = 1200
+"""Once in so many looks at the store, what is known of blocks that are gone is removed."""
 CACHE_BYTES: Final = 64 << 20
 """Of columns as they are stored. Those that queries use are kept by the queries, mostly as views of the same memory."""
 HEAD_BYTES: Final = 512 << 10
@@ -76,12 +80,15 @@ def run(
     allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, report)
     counted = Metrics()
     store = Store(settings.data_dir, CACHE_BYTES, settings.storage, figures=StorageFigures(counted.registry, PROCESS))
-    queriers = Queriers(store.snapshot, limits, settings.multitenancy, report)
+    known = KnownTraces(settings.data_dir / "traces") if settings.storage.where else None
+    queriers = Queriers(store.snapshot, limits, settings.multitenancy, report, known)
     workers = Workers(waited=counted.waited.observe)
     api = Api(queriers, workers, counted, settings.data_dir / "metrics", settings.told)
     listener = listen(settings.http)
     stopped = threading.Event()
-    refresher = threading.Thread(target=_refresh, args=(queriers, stopped), name="refresh", daemon=True)
+    refresher = threading.Thread(
+        target=_refresh, args=(queriers, partial(_tidy, store, known), stopped), name="refresh", daemon=True
+    )
     try:
         refresher.start()
         streaming = partial(_streaming, queriers, workers, counted, settings.grpc, allowed)
@@ -181,11 +188,18 @@ def listen(http: str) -> socket.socket:
         raise TargetError(f"--http: cannot listen on {http} ({reason}); choose another address") from error
 
 
-def _refresh(queriers: Queriers, stopped: threading.Event) -> None:
+def _refresh(queriers: Queriers, tidy: Callable[[], None], stopped: threading.Event) -> None:
     """Takes up new units as they appear, so that queries find them open. What cannot be read, queries report."""
     warm_up()
-    while True:
+    for number in itertools.count():
         with suppress(OSError, ValueError, VivaceError):  # the next query meets the same, and answers with it
             queriers.refresh()
+            if number % TIDY_TURNS == 0:
+                tidy()
         if stopped.wait(REFRESH_S):
             return
+
+
+def _tidy(store: Store, known: KnownTraces | None) -> None:
+    if known is not None:
+        known.only({unit.info.id for unit in store.snapshot()})
