@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import resource
+import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -155,3 +160,29 @@ def test_what_would_take_too_much_memory_stays_apart(tmp_path: Path, monkeypatch
         compact(work, Folders(tmp_path), tmp_path / "new")
     assert refusal.value.blocks == {"0", "1", "2"}
     assert not refusal.value.unreadable
+
+
+@pytest.mark.parametrize("size", [30, 20_000])
+def test_a_full_disk_leaves_nothing_and_says_one_thing(tmp_path: Path, size: int) -> None:
+    blocks(tmp_path, [decode([request(seed, traces=100)]) for seed in range(3)])
+    script = "import sys; from tests.backend.compact.test_merging import fill; fill(sys.argv[1], int(sys.argv[2]))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path), str(size)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["full", "written"], done.stderr
+    assert done.stderr == ""
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2", "new"}
+
+
+def fill(root: str, size: int) -> None:
+    """Run in a process of its own, whose files can be no larger than so many bytes, and then larger."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    for limit in (size, resource.RLIM_INFINITY):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        try:
+            merge_blocks([Input(Path(root) / name) for name in "012"], Path(root) / "new", rows=200)
+        except OSError:
+            print("full")  # noqa: T201 - what the test reads
+        else:
+            print("written")  # noqa: T201
+        gc.collect()

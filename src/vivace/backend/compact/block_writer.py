@@ -59,6 +59,11 @@ class BlockWriter:
             sync(path)
         return sum(path.stat().st_size for path in paths)
 
+    def abandon(self) -> None:
+        """Writes nothing more."""
+        for file in self._files.values():
+            file.abandon()
+
     def _open(self, table: str, schema: pa.Schema) -> None:
         self._files[table] = _TableFile(self._folder / f"{table}.parquet", schema)
 
@@ -112,6 +117,10 @@ class _TableFile:
         self._writer.add_key_value_metadata({PRESENCE: Presence(bits).encode()})
         self._writer.close()
 
+    def abandon(self) -> None:
+        """Leaves the file without an end, which the library would write when the object goes, whatever comes of it."""
+        self._writer.is_open = False
+
     def _wait(self, rows: pa.RecordBatch) -> None:
         self._waiting.append(_alone(rows))
         if sum(one.num_rows for one in self._waiting) == ROW_GROUP:
@@ -145,10 +154,12 @@ def block_writer(folder: Path, schemas: Mapping[str, pa.Schema]) -> Iterator[Blo
     """
     temporary = folder.with_name(f"{folder.name}.tmp")
     temporary.mkdir(parents=True)
+    writer = BlockWriter(temporary, schemas)
     try:
-        yield BlockWriter(temporary, schemas)
+        yield writer
         temporary.rename(folder)
     except BaseException:
+        writer.abandon()
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync(folder.parent)
