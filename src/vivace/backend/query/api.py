@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from starlette.routing import Route
 
 from vivace import __version__
 from vivace.backend.query.exposition import Metrics
-from vivace.backend.query.otlp_json import json_of
+from vivace.backend.query.otlp_json import batches_json, dumped
 from vivace.backend.query.parameters import metrics_parameters, search_parameters, search_window, trace_id
 from vivace.backend.query.querier import UNREADABLE, Check, Querier, Selection, TraceAnswer
 from vivace.backend.query.queriers import Queriers, Reading
@@ -156,7 +155,7 @@ class Api:
                 return Response(status_code=404)
             if protobuf:
                 return Response(found.trace.SerializeToString(), media_type=PROTOBUF)
-            return _json({"batches": json_of(found.trace)["resourceSpans"]})
+            return _json_text(b'{"batches":' + batches_json(found.trace, check) + b"}")
 
         return work
 
@@ -169,8 +168,9 @@ class Api:
             missing = _too_large(reading) if found.too_large else UNREADABLE if found.unreadable else ""
             if protobuf:
                 return Response(_trace_response(found.trace, missing), media_type=PROTOBUF)
-            partial = {"status": "PARTIAL", "message": missing} if missing else {}
-            return _json({"trace": json_of(found.trace), "metrics": {}, **partial})
+            spans = b'"resourceSpans":' + batches_json(found.trace, check) if found.trace.resource_spans else b""
+            rest = _dumped({"metrics": {}} | ({"status": "PARTIAL", "message": missing} if missing else {}))
+            return _json_text(b'{"trace":{' + spans + b"}," + rest[1:])
 
         return work
 
@@ -298,11 +298,15 @@ async def _build_info(_: Request) -> Response:
 
 
 def _json(document: Mapping[str, object]) -> Response:
-    return Response(_dumped(document), media_type="application/json")
+    return _json_text(_dumped(document))
+
+
+def _json_text(text: bytes) -> Response:
+    return Response(text, media_type="application/json")
 
 
 def _dumped(document: Mapping[str, object]) -> bytes:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return dumped(document).encode()
 
 
 def _varint(number: int) -> bytes:

@@ -1,0 +1,36 @@
+"""Traces as JSON: the text made span by span is that of the whole."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+from tests.backend.query.samples import request, span
+
+from vivace.backend.query.otlp_json import batches_json, json_of
+
+
+def trace() -> TracesData:
+    first = request(span(1, 1, attributes={"x": [1, "ü"]}), span(1, 2, 1, name='"quoted"'), region="eu")
+    first.resource_spans[0].schema_url = "https://example.org"
+    first.resource_spans[0].scope_spans[0].scope.name = "scope"
+    first.resource_spans[0].scope_spans.add().schema_url = "empty"
+    return TracesData(resource_spans=[*first.resource_spans, *request(span(1, 3)).resource_spans])
+
+
+def test_text_made_span_by_span_is_that_of_the_whole() -> None:
+    assert json.loads(batches_json(trace())) == json_of(trace())["resourceSpans"]
+    assert batches_json(TracesData()) == b"[]"
+
+
+def test_making_it_ends_when_nobody_waits() -> None:
+    calls = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) > 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        batches_json(trace(), check)
