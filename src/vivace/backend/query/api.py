@@ -118,16 +118,8 @@ class Api:
         async def handler(request: Request) -> Response:
             reading = self._queriers.reading(request.headers.get(HEADER))
             work = _compressing(request, asked(request, reading))
-            result = "canceled"
-            try:
-                response = await self._workers.run(request, work, reading.allowance)
-                result = "completed"
-            except Overloaded:
-                self._metrics.refuse(reading.tenant)
-                raise
-            finally:
-                self._metrics.query(reading.tenant, operation, result)
-            return response
+            with self._metrics.counted(reading.tenant, operation):
+                return await self._workers.run(request, work, reading.allowance)
 
         return self._route(path, name, handler)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from vivace import __version__
+from vivace.backend.query.workers import Abandoned, Overloaded
 
 TENANTS: Final = 200
 """So many tenants are counted by name."""
@@ -61,13 +64,20 @@ class Metrics:
         """Count one request."""
         self.requests.labels(method, route, str(status), "false").observe(seconds)
 
-    def query(self, tenant: str, operation: str, result: str) -> None:
-        """Count one query."""
-        self.queries.labels(self._bounded(tenant), operation, result).inc()
-
-    def refuse(self, tenant: str) -> None:
-        """Count a query for which there was no room."""
-        self.refused.labels(self._bounded(tenant)).inc()
+    @contextmanager
+    def counted(self, tenant: str, operation: str) -> Iterator[None]:
+        """Counts the query that is answered within, by how it ends."""
+        known, result = self._bounded(tenant), "completed"
+        try:
+            yield
+        except (Abandoned, CancelledError, GeneratorExit):
+            result = "canceled"
+            raise
+        except Overloaded:
+            self.refused.labels(known).inc()
+            raise
+        finally:
+            self.queries.labels(known, operation, result).inc()
 
     def _bounded(self, tenant: str) -> str:
         """The first tenants by name, the others together."""

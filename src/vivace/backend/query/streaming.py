@@ -86,19 +86,14 @@ class _Method:
             self._workers.answer(lambda check: self._work(reading, given, check, offer), gone, reading.allowance)
         )
         running.add_done_callback(lambda _: partial.end())
-        result = "canceled"
         try:
-            while (answer := await partial.get()) is not None:
-                yield answer
-            yield await running
-            result = "completed"
-        except Overloaded:
-            self._metrics.refuse(reading.tenant)
-            raise
+            with self._metrics.counted(reading.tenant, self._operation):
+                while (answer := await partial.get()) is not None:
+                    yield answer
+                yield await running
         finally:
             gone.set()
             running.cancel()
-            self._metrics.query(reading.tenant, self._operation, result)
 
 
 class _Latest:
