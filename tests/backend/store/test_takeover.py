@@ -183,6 +183,33 @@ def test_what_can_be_read_of_a_damaged_block_is_saved(data: Data) -> None:
     assert f"0 spans are lost, {block.spans} could be saved" in report
 
 
+def test_nothing_is_given_up_when_it_cannot_be_looked_at(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = data.blocks(1)
+    proposal = propose(data.folder, Proposal(frozenset({blocks[0].id}), reason=DAMAGED))
+
+    def too_many_open(_: BlockSource) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(examination, "_read", too_many_open)
+    indexer = data.indexer()
+    until(lambda: not indexer.step() and bool(data.reports))
+    indexer.close()
+    assert data.units() == tuple(blocks)
+    assert data.visible() == sent_spans(data.sent)
+    assert read_proposals(data.folder) == [proposal]
+    assert "is not done yet" in data.reports[0]
+
+
+def test_an_examination_that_was_broken_off_is_done_again(data: Data) -> None:
+    first, second = data.blocks(2)
+    data.folder.damaged.mkdir()
+    data.folder.block(first.id).rename(data.folder.damaged / first.id)
+    settled(data)
+    assert data.units() == (first, second)
+    assert data.visible() == sent_spans(data.sent)
+    assert data.reports == []
+
+
 def broken(_: BlockSource) -> None:
     raise OSError("a page is not what it was")
 

@@ -1,4 +1,7 @@
-"""What is done about a block that somebody could not read: it is read whole, and set aside when it is damaged."""
+"""What is done about a block that somebody could not read: it is read whole.
+
+When it is damaged it is replaced by another copy, or by what can be saved of it, and set aside.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from vivace.backend.store.merger import write_unit
 from vivace.backend.store.salvage import salvaged
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.tables import FIXED, Tables
-from vivace.backend.store.unit import READ_ERRORS, UnitInfo, UnitKind
+from vivace.backend.store.unit import UnitInfo, UnitKind, is_damage
 from vivace.errors import VivaceError
 
 ROWS: Final = 1 << 16
@@ -54,13 +57,11 @@ def examine(folder: DataFolder, storage: Storage, unit: UnitInfo) -> Finding:
     if not fault:
         return Finding(unit)
     place = folder.block(unit.id)
-    kept = set_aside(folder, place)
+    set_aside(folder, place)
     if not _fault(storage, unit):
         return Finding(unit, fault)
-    if not kept.exists():
-        return Finding(unit, fault, ())
     remove_path(place)
-    kept.rename(place)  # until what is saved of it is shown
+    take_back(folder, place)  # until what is saved of it is shown
     return Finding(unit, fault, tuple(_saved(folder, storage, unit)))
 
 
@@ -83,8 +84,17 @@ def _readable(path: Path) -> Iterator[Tables]:
     while True:
         try:
             yield next(parts)
-        except (StopIteration, *READ_ERRORS):
+        except StopIteration:
             return
+        except Exception as error:  # whatever comes of bytes that are not what they were
+            _expect_damage(error)
+            return
+
+
+def _expect_damage(error: Exception) -> None:
+    """OSError when nobody knows whether something is damaged."""
+    if not is_damage(error):
+        raise OSError(f"cannot be looked at now: {error!r}") from error
 
 
 def set_aside(folder: DataFolder, path: Path) -> Path:
@@ -95,6 +105,13 @@ def set_aside(folder: DataFolder, path: Path) -> Path:
         remove_path(place)
         path.rename(place)
     return place
+
+
+def take_back(folder: DataFolder, path: Path) -> None:
+    """Undoes `set_aside`, if that was done."""
+    place = folder.damaged / path.name
+    if place.exists() and not path.exists():
+        place.rename(path)
 
 
 def remove_path(path: Path) -> None:
@@ -113,8 +130,9 @@ def _fault(storage: Storage, unit: UnitInfo) -> str:
         return str(error)
     try:
         _read(BlockSource(path))
-    except READ_ERRORS as error:
-        return str(error)
+    except Exception as error:  # as above
+        _expect_damage(error)
+        return str(error) or repr(error)
     return ""
 
 

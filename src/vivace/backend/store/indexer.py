@@ -166,7 +166,8 @@ class Indexer:
     def _try_later(self, failure: Unmerged) -> None:
         self._holdings.discard(failure.left)
         if not self._pause:
-            self._report(f"no blocks can be made: {failure}; the log keeps everything, it is tried again")
+            made = f"no {failure.job.kind}s can be made of {len(failure.job.segments)} segments"
+            self._report(f"{made}: {failure}; the log keeps everything, it is tried again")
         self._pause = min(LONGEST_PAUSE, 2 * self._pause or 1.0)
         self._merge_due = monotonic() + self._pause
 

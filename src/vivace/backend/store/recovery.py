@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from vivace.backend.store.examination import remove_path, set_aside
+from vivace.backend.store.examination import remove_path, set_aside, take_back
 from vivace.backend.store.folder import DataFolder, boot, sync
 from vivace.backend.store.manifest import Manifest, read_manifest, write_manifest
 from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals
@@ -52,6 +52,8 @@ def _without_missing_blocks(folder: DataFolder, storage: Storage, manifest: Mani
     except OSError as error:
         reports.append(f"nobody knows whether all blocks are there: {error}")
         return manifest
+    for identity in faults:
+        take_back(folder, folder.block(identity))  # an examination was broken off
     missing = {identity for identity in faults if not folder.block(identity).exists()}
     for identity in missing:
         unit = blocks[identity]

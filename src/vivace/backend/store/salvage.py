@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from vivace.backend.store.block import ROW_GROUP, BlockSource
 from vivace.backend.store.tables import FIXED, Tables
-from vivace.backend.store.unit import READ_ERRORS
+from vivace.backend.store.unit import READ_ERRORS, is_damage
 from vivace.backend.store.window import REFERENCES, traces_of
 
 SPANS_AT_ONCE: Final = 1 << 19
@@ -87,7 +87,9 @@ class _Block:
         for first in range(0, self._source.rows(table), ROW_GROUP):
             try:
                 yield first, self._source.slice(table, first, min(ROW_GROUP, self._source.rows(table) - first))
-            except READ_ERRORS:
+            except READ_ERRORS as error:
+                if not is_damage(error):
+                    raise
                 yield first, None
 
     def _owners(self, table: str) -> Rows:

@@ -5,6 +5,7 @@ Where the tables lie (memory, a segment's mapped file, a block's Parquet files) 
 
 from __future__ import annotations
 
+import errno
 import uuid
 import zlib
 from collections import OrderedDict
@@ -22,7 +23,7 @@ from vivace.backend.store.tables import AttributeColumn, Tables, attribute_colum
 from vivace.backend.tenant.identity import SINGLE_TENANT
 
 CACHE_BYTES: Final = 1 << 30
-READ_ERRORS: Final = (pa.ArrowException, OSError, ValueError, zlib.error)
+READ_ERRORS: Final = (pa.ArrowException, OSError, ValueError, LookupError, zlib.error)
 """What comes of reading files that are damaged or gone."""
 
 T = TypeVar("T")
@@ -58,8 +59,15 @@ class UnreadableUnit(OSError):
         reason = " ".join(str(error).split())
         super().__init__(f"{unit.kind} {unit.id} of {unit.tenant}, with {unit.spans} spans, cannot be read: {reason}")
         self.unit = unit
-        self.damaged = not (isinstance(error, OSError) and error.errno)
-        """False when it is not there, or when its storage cannot be reached or read."""
+        self.damaged = is_damage(error) and not isinstance(error, FileNotFoundError)
+        """False when it is not there, or when it is not its own fault that it cannot be read."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether it is the fault of what was read, and not of what it takes to read: memory, open files, a network."""
+    if isinstance(error, OSError):
+        return error.errno in {None, errno.EIO, errno.ENOENT}
+    return not isinstance(error, MemoryError)
 
 
 class Source(Protocol):
