@@ -45,6 +45,8 @@ class Compactor:
         self._retention_s = retention_s
         self._settings = settings
         self._between = between
+        self.merges = 0
+        """How many were begun."""
         self._apart: set[str] = set()
         self._proposed: tuple[Proposal, Callable[[], None]] | None = None
         self._failing = False
@@ -96,6 +98,7 @@ class Compactor:
 
     def _compact(self, job: Job) -> bool:
         place = self._folder.proposals / uuid.uuid4().hex
+        self.merges += 1
         try:
             unit = compact(job, self._storage, place, self._between)
             remove = frozenset(one.id for one in job.inputs)

@@ -71,8 +71,9 @@ def run(
     announce()
     try:
         while not stopped.is_set():
+            before = compactor.merges
             made = compactor.step()
-            if made:
+            if compactor.merges > before:
                 _give_back()
             stopped.wait(TAKING_SECONDS if made or compactor.waiting else PERIOD_SECONDS)
     except _Stopped:
