@@ -42,7 +42,7 @@ def tables(view: View) -> Tables:
 
 
 @given(st.lists(st.lists(REQUESTS, min_size=1, max_size=2), min_size=2, max_size=4), st.sampled_from([1, 3, 512]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_gathered_tables_hold_what_merged_ones_do(parts: list[list[bytes]], bound: int) -> None:
     decoded = [decode(requests, bound) for requests in parts]
     merged = merge(decoded, bound)
