@@ -90,7 +90,7 @@ def test_a_few_tenants_have_figures_of_their_own(data: Data, monkeypatch: pytest
     data.indexer().close()
     value = data.figures.registry.get_sample_value
     assert value("tempodb_blocklist_length", {"tenant": "a"}) == 2
-    assert value("tempodb_blocklist_length", {"tenant": "other tenants"}) == 2
+    assert value("tempodb_blocklist_length", {"tenant": "(other)"}) == 2
     assert value("tempodb_blocklist_length", {"tenant": "b"}) is None
 
 

@@ -13,10 +13,9 @@ from vivace.backend.store.plan import Merge
 from vivace.backend.store.unit import UnitInfo, UnitKind
 
 SECONDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60)
-MOST_TENANTS: Final = 100
+MOST_TENANTS: Final = 1000
 """So many tenants have figures of their own, those that came first; the others have them together."""
-OTHER_TENANTS: Final = "other tenants"
-"""No tenant can have this name."""
+OTHER_TENANTS: Final = "(other)"
 
 
 class IndexerFigures:
