@@ -40,3 +40,23 @@ def test_what_belongs_to_an_owner_can_be_forgotten() -> None:
     assert memory.held == 10
     counted(memory, 2, "a", 10, made)
     assert made == ["a", "a"]
+
+
+def test_what_answers_single_queries_never_drives_out_what_lasts() -> None:
+    memory, made = Memory(80), list[str]()
+    counted(memory, 1, "column", 60, made)
+    for number in range(20):
+        memory.get(1, number, lambda: "answer", lambda _: 5, passing=True)
+    assert memory.held == 70
+    counted(memory, 1, "column", 60, made)
+    assert made == ["column"]
+    memory.forget(1)
+    assert memory.held == 0
+
+
+def test_a_result_larger_than_the_memory_drives_nothing_out() -> None:
+    memory, made = Memory(80), list[str]()
+    counted(memory, 1, "a", 10, made)
+    counted(memory, 1, "b", 100, made)
+    counted(memory, 1, "a", 10, made)
+    assert made == ["a", "b"]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf.json_format import ParseDict
 from tests.backend.query.samples import NOW, SECOND, catalogue, request, span, unit
 
 from vivace.backend.query.metrics import comparison
+from vivace.backend.query.metrics.answer import range_answer
 from vivace.backend.query.metrics.quantile import quantiles
 from vivace.backend.query.metrics.query import query
 from vivace.backend.query.metrics.timeline import Instant, Timeline, default_step, timeline
+from vivace.backend.query.tempopb import MESSAGES
 from vivace.backend.store.unit import Unit
 from vivace.traceql.parser import parse
 from vivace.traceql.tree import Pipeline
@@ -216,3 +220,17 @@ def test_arrays_are_groups_of_their_own() -> None:
 def test_ids_are_groups(field: str, labels: list[str]) -> None:
     one = unit(request(span(1, 3, at_s=1), span(2, 10, at_s=1)))
     assert sorted(answered(f"{{ }} | rate() by ({field})", one)) == labels
+
+
+def test_an_array_is_a_group_as_a_whole_whatever_is_filtered_by() -> None:
+    views = catalogue(unit(request(span(1, 1, at_s=1, name="n", attributes={"x": ["a", "b"]})))).visible()
+    labels = set()
+    for value in ("none", "a", "b"):
+        root = parse(f"{{ name = `n` || span.x = `{value}` }} | rate() by (span.x)").root
+        assert not isinstance(root, Pipeline)
+        answer = query(root, views, TIMES)
+        labels |= {one.labels[0][1] for one in answer.series}
+    array = {"values": [{"stringValue": "a"}, {"stringValue": "b"}]}
+    assert labels == {("arrayValue", json.dumps(array))}
+    (label,) = ParseDict(range_answer(answer, TIMES), MESSAGES["QueryRangeResponse"]()).series[0].labels  # type: ignore[attr-defined]
+    assert [one.string_value for one in label.value.array_value.values] == ["a", "b"]

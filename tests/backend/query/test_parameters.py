@@ -86,11 +86,20 @@ def test_a_bad_trace_id_is_refused(text: str, message: str) -> None:
         ({"since": "25h"}, "exceeds the maximum allowed duration of 24h0m0s"),
         ({"step": "1ms"}, "step of 1ms is too small, minimum step for given range is 360ms"),
         ({"since": "x"}, "invalid since"),
+        ({"exemplars": "-1"}, "invalid exemplars"),
+        ({"maxSeries": "many"}, "invalid maxSeries"),
     ],
 )
 def test_a_bad_metrics_parameter_is_refused(given: dict[str, str], message: str) -> None:
     with pytest.raises(QueryError, match=message):
         metrics_parameters(given, NOW)
+
+
+def test_series_and_exemplars_are_left_to_the_backend_or_told() -> None:
+    told = metrics_parameters({"exemplars": "7", "maxSeries": "50"}, NOW)
+    assert (told.exemplars, told.series) == (7, 50)
+    left = metrics_parameters({}, NOW)
+    assert (left.exemplars, left.series) == (0, 0)
 
 
 @pytest.mark.parametrize(

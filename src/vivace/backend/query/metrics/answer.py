@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 
@@ -46,7 +47,8 @@ def _labels(labels: Labels) -> list[Json]:
 
 
 def _value(label: Label) -> Json:
-    return {label[0]: label[1]}
+    member, value = label
+    return {member: json.loads(str(value)) if member == "arrayValue" else value}
 
 
 def _samples(one: Series, stamps: Sequence[str]) -> list[Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +20,7 @@ from vivace.backend.query.view import View, column_bytes
 from vivace.traceql.tree import Attribute, IntrinsicField
 
 Label = tuple[str, str | int | float | bool]
-"""The member of AnyValue that a label's value is, and the value."""
+"""The member of AnyValue that a label's value is, and the value; an array as JSON."""
 _NIL: Final[Label] = ("stringValue", "nil")
 _SMALL: Final = ("resources", "scopes", "traces")
 
@@ -57,25 +58,10 @@ class Codes:
 
 
 def codes(field: Attribute | IntrinsicField, evaluation: Evaluation, view: View, *, keep: bool = True) -> Codes:
-    """The groups of a field; those of arrays depend on the query's conditions, and are not kept."""
+    """The groups of a field that the query asks for as a whole, so that an array stands for all of its elements."""
     if not keep:
         return _codes(field, evaluation, view)
-    kept = view.remember(
-        ("codes", field),
-        lambda: _unless_lists(_codes(field, evaluation, view)),
-        lambda made: 0 if made is None else made.nbytes,
-    )
-    return _codes(field, evaluation, view) if kept is None else kept
-
-
-def _unless_lists(made: Codes) -> Codes | None:
-    return None if any(isinstance(part, Lists) for part in made.values) else made
-
-
-def home(field: Attribute | IntrinsicField, view: View) -> str:
-    """The small table that a field is read from alone, else that of spans."""
-    read_from = tables(field, view)
-    return next((one for one in _SMALL if read_from == {one}), "spans")
+    return view.remember(("codes", field), lambda: _codes(field, evaluation, view), lambda made: made.nbytes)
 
 
 def _codes(field: Attribute | IntrinsicField, evaluation: Evaluation, view: View) -> Codes:
@@ -83,6 +69,12 @@ def _codes(field: Attribute | IntrinsicField, evaluation: Evaluation, view: View
     table = home(field, view)
     frame = Frame(view, table)
     return grouped(columns(evaluation.value(field, frame), len(frame)), len(frame), table)
+
+
+def home(field: Attribute | IntrinsicField, view: View) -> str:
+    """The small table that a field is read from alone, else that of spans."""
+    read_from = tables(field, view)
+    return next((one for one in _SMALL if read_from == {one}), "spans")
 
 
 def grouped(parts: Sequence[Part], rows: int, table: str = "spans") -> Codes:
@@ -110,6 +102,6 @@ def _labels(part: Part) -> Mapping[int, Label]:
 def _label(any_value: Json) -> Label:
     ((member, value),) = any_value.items()
     if isinstance(value, dict):
-        return member, repr(value)
+        return member, json.dumps(value)
     assert isinstance(value, (str, int, float, bool))  # noqa: S101 - what AnyValues of scalars hold
     return member, value
