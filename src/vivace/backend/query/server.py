@@ -190,7 +190,6 @@ def listen(http: str) -> socket.socket:
 
 def _refresh(queriers: Queriers, tidy: Callable[[], None], stopped: threading.Event) -> None:
     """Takes up new units as they appear, so that queries find them open. What cannot be read, queries report."""
-    warm_up()
     for number in itertools.count():
         with suppress(OSError, ValueError, VivaceError):  # the next query meets the same, and answers with it
             queriers.refresh()
@@ -198,6 +197,8 @@ def _refresh(queriers: Queriers, tidy: Callable[[], None], stopped: threading.Ev
                 tidy()
         if stopped.wait(REFRESH_S):
             return
+        if number == 0:
+            warm_up()  # not before: while a backend starts, its processes wait for processors
 
 
 def _tidy(store: Store, known: KnownTraces | None) -> None:
