@@ -45,7 +45,8 @@ class Committer:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._changed = Condition()
-        self._sizes = (0, 0)
+        self._last = 0
+        self._expected = 0
         self._stopping = False
         self.ended: asyncio.Future[None] = self._loop.create_future()
         """Set when there will be no more commits, to an exception when that was not asked for."""
@@ -87,8 +88,9 @@ class Committer:
     def _next_group(self) -> list[_Waiting]:
         """What waits, up to a size; empty when there will be no more."""
         with self._changed:
+            self._expected = self._last + len(self._waiting)
             self._changed.wait_for(lambda: self._waiting or self._stopping)
-            if self._sizes[-1] > 1:
+            if self._last > 1:
                 self._changed.wait_for(lambda: self._is_enough() or self._stopping, GATHER_SECONDS)
             group: list[_Waiting] = []
             size = 0
@@ -96,12 +98,12 @@ class Committer:
                 group.append(self._waiting.popleft())
                 size += len(group[-1].request)
             self._waiting_bytes -= size
-            self._sizes = (self._sizes[-1], len(group))
+            self._last = len(group)
             return group
 
     def _is_enough(self) -> bool:
-        """As many as the last two groups had are all that come, where senders wait for answers before they go on."""
-        return self._waiting_bytes >= GROUP_BYTES or len(self._waiting) >= sum(self._sizes)
+        """As many as were there at the last group's end are all that come, if senders wait for answers between two."""
+        return self._waiting_bytes >= GROUP_BYTES or len(self._waiting) >= self._expected
 
     def _commit(self, group: Sequence[_Waiting]) -> list[tuple[_Waiting, Outcome]]:
         started, received_ns = perf_counter(), time_ns()
