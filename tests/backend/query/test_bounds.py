@@ -96,6 +96,14 @@ def test_a_stage_over_too_many_points_is_refused(monkeypatch: pytest.MonkeyPatch
         answered(f"({text}) + ({text})", users(1, 1, 1))
 
 
+def test_what_units_contribute_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MOST_COUNTED", 5)
+    text = "{ } | rate() by (span.user)"
+    assert len(answered(text, users(1, 1), users(1, 1, 1)).series) == 3
+    with pytest.raises(QueryError, match="needs more than 5 counters; lengthen the step"):
+        answered(text, users(1, 1, 1), users(1, 1, 1))
+
+
 def test_times_far_apart_take_no_memory() -> None:
     """Steps between them, a hundred million, are not counted."""
     one = unit(request(span(1, 1, at_s=1), span(2, 2, at_s=-NOW // SECOND)))

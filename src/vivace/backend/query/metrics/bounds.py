@@ -17,6 +17,8 @@ MOST_GROUPS: Final = 50_000
 """Distinct values of by() that are counted at all."""
 MOST_VALUES: Final = 10_000
 """Distinct values of an attribute that compare() counts."""
+MOST_COUNTED: Final = 10_000_000
+"""Counters that all units together contribute to one aggregate: groups by steps, and for histograms by buckets."""
 MOST_POINTS: Final = 1_000_000
 """Of an answer: series by points in time."""
 MOST_CELLS: Final = 4_000_000
@@ -71,4 +73,13 @@ def check_cells(series: int, points: int) -> None:
         raise QueryError(
             f"a later stage needs {series} series of {points} points, more than {MOST_CELLS} values;"
             " lengthen the step, filter more, or group by fewer values"
+        )
+
+
+def check_counted(counters: int) -> None:
+    """QueryError when units contribute too much."""
+    if counters > MOST_COUNTED:
+        raise QueryError(
+            f"the query needs more than {MOST_COUNTED} counters; lengthen the step, filter more, ask for a shorter time,"
+            " or group by fewer values"
         )

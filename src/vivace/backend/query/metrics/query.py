@@ -13,7 +13,7 @@ from vivace.backend.query.compare import Check, still
 from vivace.backend.query.conditions import conditions
 from vivace.backend.query.expression import Evaluation
 from vivace.backend.query.fields import Frame
-from vivace.backend.query.metrics.bounds import Bounds, check_cells, too_many_series
+from vivace.backend.query.metrics.bounds import Bounds, check_cells, check_counted, too_many_series
 from vivace.backend.query.metrics.comparison import compared
 from vivace.backend.query.metrics.exemplars import Examples
 from vivace.backend.query.metrics.labels import series_label
@@ -25,6 +25,7 @@ from vivace.backend.query.metrics.timeline import Instant, Steps, Times
 from vivace.backend.query.metrics.united import United, series, united
 from vivace.backend.query.search import matched, overlaps
 from vivace.backend.query.value import Rows
+from vivace.backend.query.view import View
 from vivace.errors import QueryError
 from vivace.traceql.tree import (
     Compare,
@@ -93,11 +94,11 @@ class _Asking:
             return compared(expression, aggregate, self._views, self._times, self._check)
         wanted = (*aggregate.by, *([aggregate.field] if aggregate.field is not None else []))
         evaluation = Evaluation(conditions(expression.pipeline, *wanted), self._check)
-        counted = [
-            (visible.view, self._partial(visible, expression, aggregate, evaluation))
-            for visible in self._views
-            if overlaps(visible.view, self._times.start_ns, self._times.end_ns)
-        ]
+        counted: list[tuple[View, Partial]] = []
+        for visible in self._views:
+            if overlaps(visible.view, self._times.start_ns, self._times.end_ns):
+                counted.append((visible.view, self._partial(visible, expression, aggregate, evaluation)))
+                check_counted(sum(len(one.group) for _, one in counted))
         table = united([one for _, one in counted], aggregate, self._times, self._check)
         self.examples = Examples(table, counted, aggregate, evaluation)
         return self._series(table, aggregate, last=last)
