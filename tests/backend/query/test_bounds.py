@@ -98,10 +98,13 @@ def test_a_stage_over_too_many_points_is_refused(monkeypatch: pytest.MonkeyPatch
 
 def test_what_units_contribute_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "MOST_COUNTED", 5)
-    text = "{ } | rate() by (span.user)"
-    assert len(answered(text, users(1, 1), users(1, 1, 1)).series) == 3
+    text = "{ } | rate() by (name)"
+    first, second = (
+        unit(request(*(span(n, n, at_s=1, name=f"n{n}") for n in some))) for some in ((1, 2, 3), (4, 5, 6))
+    )
+    assert len(answered(text, first).series) == 3
     with pytest.raises(QueryError, match="needs more than 5 counters; lengthen the step"):
-        answered(text, users(1, 1, 1), users(1, 1, 1))
+        answered(text, first, second)
 
 
 def test_times_far_apart_take_no_memory() -> None:

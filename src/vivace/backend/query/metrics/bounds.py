@@ -80,6 +80,6 @@ def check_counted(counters: int) -> None:
     """QueryError when units contribute too much."""
     if counters > MOST_COUNTED:
         raise QueryError(
-            f"the query needs more than {MOST_COUNTED} counters; lengthen the step, filter more, ask for a shorter time,"
-            " or group by fewer values"
+            f"the query needs more than {MOST_COUNTED} counters; lengthen the step, filter more,"
+            " ask for a shorter time, or group by fewer values"
         )
