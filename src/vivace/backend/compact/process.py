@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -27,8 +26,6 @@ PERIOD_SECONDS: Final = 2.0
 """How often it looks for something to do."""
 TAKING_SECONDS: Final = 0.2
 """How often it looks whether what it proposed was taken up."""
-NICENESS: Final = 10
-"""Whoever takes in spans or answers queries goes first."""
 
 
 class _Stopped(Exception):
@@ -51,7 +48,6 @@ def run(
     """
     stopped = Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    os.nice(NICENESS)
     pa.set_cpu_count(1)
     pa.set_memory_pool(pa.system_memory_pool())  # the one that gives back all that is asked of it
     folder = DataFolder(data_dir)

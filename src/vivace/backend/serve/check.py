@@ -1,12 +1,13 @@
-"""Everything the backend was told, looked at before anything is started."""
+"""Everything the backend was told, looked at before anything is started.
+
+What was not told needs no look, and nothing is loaded for it: the processes wait for this.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from vivace.backend.access.access import access
 from vivace.backend.serve.settings import ServeSettings
-from vivace.backend.tenant.overrides import Overrides
 from vivace.errors import ConfigurationError, VivaceError
 from vivace.units import format_duration
 
@@ -15,8 +16,8 @@ def check(settings: ServeSettings) -> None:
     """ConfigurationError with a line for each thing that is wrong."""
     parts: tuple[Callable[[], object], ...] = (
         lambda: settings.blocks,
-        lambda: access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, _unheard),
-        lambda: Overrides(settings.limits),
+        lambda: _check_access(settings),
+        lambda: _check_limits(settings),
         lambda: _check_window(settings.compaction_window_s),
     )
     problems = [problem for part in parts if (problem := _problem(part)) is not None]
@@ -30,6 +31,21 @@ def _problem(part: Callable[[], object]) -> str | None:
     except VivaceError as error:
         return str(error)
     return None
+
+
+def _check_access(settings: ServeSettings) -> None:
+    files = (settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens)
+    if any(file is not None for file in files):
+        from vivace.backend.access.access import access  # noqa: PLC0415
+
+        access(*files, _unheard)
+
+
+def _check_limits(settings: ServeSettings) -> None:
+    if settings.limits is not None:
+        from vivace.backend.tenant.overrides import Overrides  # noqa: PLC0415
+
+        Overrides(settings.limits)
 
 
 def _check_window(seconds: float) -> None:

@@ -21,6 +21,8 @@ from vivace.errors import VivaceError
 
 PATIENCE_SECONDS: Final = 30.0
 """So long a predecessor whose supervisor was killed may take to stop."""
+NICENESS: Final = 10
+"""Of the compactor: whoever takes in spans or answers queries goes first, at the start as well."""
 
 Announce = Callable[..., None]
 
@@ -80,19 +82,15 @@ def _indexer(settings: ServeSettings, announce: Announce) -> None:
 
 
 def _compactor(settings: ServeSettings, announce: Announce) -> None:
+    os.nice(NICENESS)
+    announce()  # nobody waits for it
     from vivace.backend.compact.plan import CompactionSettings  # noqa: PLC0415
     from vivace.backend.compact.process import run  # noqa: PLC0415
     from vivace.backend.tenant.overrides import Overrides  # noqa: PLC0415
 
     compaction = CompactionSettings(window_s=settings.compaction_window_s)
-    run(
-        settings.data_dir,
-        Overrides(settings.limits, _report),
-        announce,
-        _report,
-        settings=compaction,
-        storage=settings.blocks,
-    )
+    limits = Overrides(settings.limits, _report)
+    run(settings.data_dir, limits, lambda: None, _report, settings=compaction, storage=settings.blocks)
 
 
 def _querier(settings: ServeSettings, announce: Announce) -> None:
