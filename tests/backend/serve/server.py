@@ -21,8 +21,11 @@ from tests.backend.store.sample import request
 
 from vivace.backend.serve.settings import Addresses, read_addresses
 from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.log import LogReader
+from vivace.backend.store.manifest import read_manifest
 from vivace.backend.store.storage.settings import StorageSettings
 from vivace.backend.store.store import Store
+from vivace.backend.store.unit import UnitKind
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 HASTY = Path(__file__).with_name("hasty")
@@ -187,6 +190,14 @@ def sent_span_ids(seeds: Iterable[int]) -> Counter[int]:
         message = ExportTraceServiceRequest.FromString(request(seed))
         found.update(int.from_bytes(span.span_id, "big") for span in message.resource_spans[0].scope_spans[0].spans)
     return found
+
+
+def in_blocks(root: Path) -> bool:
+    """Whether all of the log is in blocks."""
+    manifest = read_manifest(root / "manifest.json")
+    return LogReader(root / "wal", manifest.log).ahead() == 0 and not any(
+        unit.kind is UnitKind.SEGMENT for unit in manifest.units
+    )
 
 
 def stored_span_ids(root: Path, *tenants: str, storage: StorageSettings | None = None) -> Counter[int]:

@@ -12,12 +12,10 @@ from pathlib import Path
 from secrets import randbits
 
 import pytest
-from tests.backend.serve.server import PATIENCE_S, Load, Server, present, sent_span_ids, stored_span_ids
+from tests.backend.serve.server import PATIENCE_S, Load, Server, in_blocks, present, sent_span_ids, stored_span_ids
 from tests.backend.store.storage.server import NoServer, S3Server, server_program
 
-from vivace.backend.store.manifest import read_manifest
 from vivace.backend.store.storage.settings import StorageSettings
-from vivace.backend.store.unit import UnitKind
 from vivace.errors import ExitCode
 
 ROUNDS = 2
@@ -59,7 +57,7 @@ def test_blocks_outlive_processes_and_the_data_folder(tmp_path: Path, bucket: st
         unknown += load.unknown
     with closing(Server(root, flags, hasty=True)) as server:
         deadline = time.monotonic() + PATIENCE_S
-        while any(unit.kind is UnitKind.SEGMENT for unit in read_manifest(root / "manifest.json").units):
+        while not in_blocks(root):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert server.stop() == ExitCode.PASS
