@@ -34,3 +34,20 @@ def test_making_it_ends_when_nobody_waits() -> None:
 
     with pytest.raises(InterruptedError):
         batches_json(trace(), check)
+
+
+def test_attributes_of_every_kind_are_written_as_any_message_is() -> None:
+    one = span(1, 1, attributes={"text": "", "number": 0, "float": 0.5, "truth": False, "list": [1]})
+    one.attributes.add(key="bytes").value.bytes_value = b"\x00"
+    one.attributes.add(key="none")
+    one.attributes.add().value.int_value = 1
+    assert json_of(one)["attributes"] == [
+        {"key": "text", "value": {"stringValue": ""}},
+        {"key": "number", "value": {"intValue": "0"}},
+        {"key": "float", "value": {"doubleValue": 0.5}},
+        {"key": "truth", "value": {"boolValue": False}},
+        {"key": "list", "value": {"arrayValue": {"values": [{"intValue": "1"}]}}},
+        {"key": "bytes", "value": {"bytesValue": "AA=="}},
+        {"key": "none"},
+        {"value": {"intValue": "1"}},
+    ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, TracesData
 
 from vivace.backend.query.compare import Check, still
@@ -81,7 +82,18 @@ def _converted(field: FieldDescriptor) -> tuple[str, Convert]:
     return field.json_name, one
 
 
+def _pair(pair: KeyValue) -> Json:
+    """An attribute; nearly all have a key and a scalar, which is told in a third of the time."""
+    member = pair.value.WhichOneof("value")
+    name, convert = _MEMBERS.get(member or "", ("", None))
+    if not pair.key or member is None or convert is None:
+        return json_of(pair)
+    return {"key": pair.key, "value": {name: convert(getattr(pair.value, member))}}
+
+
 def _scalar(field: FieldDescriptor) -> Convert:
+    if field.message_type is KeyValue.DESCRIPTOR:
+        return _pair  # type: ignore[return-value]
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         return json_of  # type: ignore[return-value]
     if field.type == FieldDescriptor.TYPE_BYTES:
@@ -94,3 +106,11 @@ def _scalar(field: FieldDescriptor) -> Convert:
     if field.type == FieldDescriptor.TYPE_DOUBLE:
         return double  # type: ignore[return-value]
     return lambda value: value
+
+
+_MEMBERS: Final[Mapping[str, tuple[str, Convert]]] = {
+    field.name: (field.json_name, _scalar(field))
+    for field in AnyValue.DESCRIPTOR.fields
+    if field.type != FieldDescriptor.TYPE_MESSAGE
+}
+"""How the scalars of attributes are written, by their names in AnyValue."""
