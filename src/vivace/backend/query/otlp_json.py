@@ -92,10 +92,8 @@ def _pair(pair: KeyValue) -> Json:
 
 
 def _scalar(field: FieldDescriptor) -> Convert:
-    if field.message_type is KeyValue.DESCRIPTOR:
-        return _pair  # type: ignore[return-value]
     if field.type == FieldDescriptor.TYPE_MESSAGE:
-        return json_of  # type: ignore[return-value]
+        return _pair if field.message_type is KeyValue.DESCRIPTOR else json_of  # type: ignore[return-value]
     if field.type == FieldDescriptor.TYPE_BYTES:
         return lambda value: base64.b64encode(value).decode()  # type: ignore[arg-type]
     if field.enum_type is not None:
