@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from threading import Thread
 from typing import Final
 
+from vivace.backend.compact import NICENESS
 from vivace.backend.serve.lock import Lock
 from vivace.backend.serve.settings import ServeSettings
 from vivace.backend.store.folder import DataFolder
@@ -21,8 +22,6 @@ from vivace.errors import VivaceError
 
 PATIENCE_SECONDS: Final = 30.0
 """So long a predecessor whose supervisor was killed may take to stop."""
-NICENESS: Final = 10
-"""Of the compactor: whoever takes in spans or answers queries goes first, at the start as well."""
 
 Announce = Callable[..., None]
 
@@ -82,7 +81,7 @@ def _indexer(settings: ServeSettings, announce: Announce) -> None:
 
 
 def _compactor(settings: ServeSettings, announce: Announce) -> None:
-    os.nice(NICENESS)
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     announce()  # nobody waits for it
     from vivace.backend.compact.plan import CompactionSettings  # noqa: PLC0415
     from vivace.backend.compact.process import run  # noqa: PLC0415
