@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from vivace.backend.compact.input import REFERENCES, SHARED, counted_from, of_tables
-from vivace.backend.store.block import _DELTA, _RANDOM, COMPRESSION, PRESENCE, ROW_GROUP, _leaves
 from vivace.backend.store.folder import sync
+from vivace.backend.store.layout import PRESENCE, ROW_GROUP, table_writer
 from vivace.backend.store.presence import Presence
 from vivace.backend.store.row_groups import row_groups
 from vivace.backend.store.tables import FIXED, Tables
@@ -83,17 +82,7 @@ class _TableFile:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = schema
-        encoding = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _DELTA}
-        encoding |= {name: "PLAIN" for name in schema.names if name in _RANDOM}
-        self._writer = pq.ParquetWriter(
-            path,
-            schema,
-            use_dictionary=_leaves(schema, exclude=encoding.keys()),
-            column_encoding=encoding,
-            write_statistics=False,
-            write_page_checksum=True,
-            **COMPRESSION,
-        )
+        self._writer = table_writer(path, schema)
         self._waiting: list[pa.RecordBatch] = []
         self._presence: list[npt.NDArray[np.uint8]] = []
 

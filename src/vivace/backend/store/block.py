@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -16,22 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vivace.backend.store.folder import sync
+from vivace.backend.store.layout import PRESENCE, ROW_GROUP, leaves, table_writer
 from vivace.backend.store.presence import Presence
 from vivace.backend.store.row_groups import row_groups
 from vivace.backend.store.tables import FIXED, Tables
 
-ROW_GROUP: Final = 1 << 14
-"""Rows that are read together when one trace is asked for."""
-COMPRESSION: Final = {"compression": "zstd", "compression_level": 1}
-
-PRESENCE: Final = b"vivace.presence"
-"""The key in a file's footer under which it says which columns have a value where."""
 USE_SECONDS: Final = 5.0
 """So often at most is it said of a block that may be taken away that it is in use."""
 ATTEMPTS: Final = 5
-
-_DELTA: Final = frozenset({"trace", "start", "duration", "time", "span", "first", "count"})
-_RANDOM: Final = frozenset({"trace_hi", "trace_lo", "span_id", "parent_id"})
 
 
 def write_block(tables: Tables, folder: Path) -> int:
@@ -51,19 +43,8 @@ def write_block(tables: Tables, folder: Path) -> int:
 
 
 def _write(batch: pa.RecordBatch, path: Path) -> int:
-    names = batch.schema.names
-    encoding = {name: "DELTA_BINARY_PACKED" for name in names if name in _DELTA}
-    encoding |= {name: "PLAIN" for name in names if name in _RANDOM}
     dense = _without_needless_nulls(batch)
-    with pq.ParquetWriter(
-        path,
-        dense.schema,
-        use_dictionary=_leaves(batch.schema, exclude=encoding.keys()),
-        column_encoding=encoding,
-        write_statistics=False,
-        write_page_checksum=True,
-        **COMPRESSION,
-    ) as writer:
+    with table_writer(path, dense.schema) as writer:
         for group in row_groups(dense, ROW_GROUP):
             writer.write_batch(group)
         writer.add_key_value_metadata({PRESENCE: Presence.of(batch).encode()})
@@ -77,15 +58,6 @@ def _without_needless_nulls(batch: pa.RecordBatch) -> pa.RecordBatch:
         field.with_nullable(column.null_count > 0) for field, column in zip(batch.schema, batch.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(batch.columns, schema=pa.schema(fields))
-
-
-def _leaves(schema: pa.Schema, exclude: Collection[str]) -> list[str]:
-    """The Parquet paths of columns; an element of a list is a path of its own."""
-    return [
-        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
-        for field in schema
-        if field.name not in exclude
-    ]
 
 
 class BlockSource:
@@ -117,7 +89,7 @@ class BlockSource:
     def column(self, table: str, name: str) -> pa.Array:
         """See Source."""
         file = self._file(table)
-        leaf = _leaves(pa.schema([self._schema(table).field(name)]), exclude=())
+        leaf = leaves(pa.schema([self._schema(table).field(name)]))
         return _chunk(file.read(columns=leaf, use_threads=False).column(0))
 
     def slice(self, table: str, first: int, count: int) -> pa.RecordBatch:
@@ -135,7 +107,7 @@ class BlockSource:
         schema = pa.schema([self._schema(table).field(name) for name in names])
         size = file.metadata.row_group(0).num_rows if file.metadata.num_row_groups else ROW_GROUP
         groups = list(range(first // size, -(-(first + count) // size)))
-        read = file.read_row_groups(groups, _leaves(schema, ()), use_threads=True) if count else schema.empty_table()
+        read = file.read_row_groups(groups, leaves(schema), use_threads=True) if count else schema.empty_table()
         rows = read.select(names).slice(first - size * groups[0] if groups else 0, count)
         return pa.RecordBatch.from_arrays([_chunk(column) for column in rows.columns], schema=schema)
 

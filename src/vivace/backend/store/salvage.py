@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vivace.backend.store.block import ROW_GROUP, BlockSource
+from vivace.backend.store.block import BlockSource
+from vivace.backend.store.layout import ROW_GROUP
 from vivace.backend.store.tables import FIXED, Tables
 from vivace.backend.store.unit import READ_ERRORS, is_damage
 from vivace.backend.store.window import REFERENCES, traces_of
