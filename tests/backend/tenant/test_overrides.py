@@ -49,6 +49,16 @@ def test_a_tenant_has_the_defaults_where_it_says_nothing(tmp_path: Path) -> None
     assert set(overrides.tenants()) == {"team-a"}
 
 
+def test_the_manual_shows_a_file_that_can_be_used(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "backend.md").read_text()
+    path = tmp_path / "limits.yaml"
+    path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    own = Overrides(path).of("team-a")
+    assert own.ingestion.rate_limit_bytes == 5_000_000
+    assert own.ingestion.max_attribute_bytes == 2048
+    assert own.compaction.block_retention == 24 * 3600
+
+
 def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "limits.yaml"
     path.write_text(BAD)

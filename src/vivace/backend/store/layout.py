@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROW_GROUP: Final = 1 << 14
+ROW_GROUP: Final = 1 << 13
 """Rows that are read together when one trace is asked for."""
 PRESENCE: Final = b"vivace.presence"
 """The key in a file's footer under which it says which columns have a value where."""

@@ -25,12 +25,22 @@ class Overrides:
         self._report = report
         self._lock = Lock()
         self._file = OverridesFile() if path is None else load_document(path, OverridesFile)
+        self._known: tuple[OverridesFile, dict[str, Limits]] = (self._file, {})
         self._version = self._seen()
         self._looked = monotonic()
 
     def of(self, tenant: str) -> Limits:
         """The limits of a tenant."""
-        return self._current().of(tenant)
+        file = self._current()
+        if tenant not in file.overrides:
+            return file.defaults
+        with self._lock:
+            if self._known[0] is not file:
+                self._known = (file, {})
+            known = self._known[1]
+            if tenant not in known:
+                known[tenant] = file.of(tenant)
+            return known[tenant]
 
     def defaults(self) -> Limits:
         """The limits of every tenant that has none of its own."""
