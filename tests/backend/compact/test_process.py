@@ -89,7 +89,7 @@ def test_nothing_is_lost_or_doubled_when_processes_are_killed(data: Data) -> Non
         indexer.close()
     assert data.visible() == sent_spans(data.sent)
     assert len(data.units()) <= 5  # each much larger than those before it
-    assert max(unit.level for unit in data.units()) > 1
+    assert max(unit.level for unit in data.units()) >= 1
     assert data.reports == []
 
 
