@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import DebugInfo, RetryInfo  # type: ignore[import-untyped]
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from google.rpc.error_details_pb2 import DebugInfo, RetryInfo
+from google.rpc.status_pb2 import Status
 
 from vivace.send.answer import STATUSES, response_answer
 from vivace.send.retry import grpc_retryable, read_retry_after, read_retry_info

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from google.protobuf.message import DecodeError
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status
 
 from vivace.send.answer import LONGEST_MESSAGE, Answer, Outcome
 from vivace.send.call import Field

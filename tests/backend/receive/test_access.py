@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status
 from tests.backend.access.certificates import Certificates
 from tests.backend.receive.conftest import EXPORT, Receiver, started
 from tests.backend.store.sample import request

@@ -5,7 +5,7 @@ import gzip
 from typing import Any
 
 import pytest
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status
 from starlette.requests import Request
 from tests.backend.receive.conftest import Receiver
 from tests.backend.store.rebuild import sent_spans, stored_spans

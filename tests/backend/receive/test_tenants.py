@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status
 from tests.backend.receive.conftest import Receiver, started
 from tests.backend.store.rebuild import sent_spans, stored_spans
 from tests.backend.store.sample import request
