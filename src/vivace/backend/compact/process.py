@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -69,16 +70,19 @@ def run(
     file.start()
     announce()
     try:
+        _compact(compactor, stopped)
+    finally:
+        file.stop()
+
+
+def _compact(compactor: Compactor, stopped: Event) -> None:
+    with suppress(_Stopped):
         while not stopped.is_set():
             before = compactor.merges
             made = compactor.step()
             if compactor.merges > before:
                 _give_back()
             stopped.wait(TAKING_SECONDS if made or compactor.waiting else PERIOD_SECONDS)
-    except _Stopped:
-        pass
-    finally:
-        file.stop()
 
 
 def _give_back() -> None:
