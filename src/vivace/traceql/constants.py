@@ -1,4 +1,4 @@
-"""Arithmetic of literals, done while parsing: 64-bit integers, floats and durations, by the rules of Go."""
+"""Arithmetic of literals, done before data is seen: 64-bit integers, floats and durations, by the rules of Go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from vivace.traceql.literals import MAX_INT, MIN_INT
-from vivace.traceql.tree import Operator, Static, StaticType
+from vivace.traceql.tree import Binary, FieldExpression, Operator, Static, StaticType, Unary
+from vivace.traceql.types import ARITHMETIC, NUMERIC
 
 Number = int | float
 
@@ -30,6 +31,30 @@ def fold(operator: Operator, left: Static, right: Static) -> Static:
     if StaticType.DURATION in types:
         return _static(StaticType.DURATION, value)
     return _static(StaticType.FLOAT if floating else StaticType.INT, value)
+
+
+def constant(expression: FieldExpression) -> Static | None:
+    """The number that a field expression of literals alone stands for; None where there is no one number."""
+    match expression:
+        case Static() if expression.type in NUMERIC:
+            return expression
+        case Unary(operator=Operator.NEGATE):
+            operand = constant(expression.operand)
+            return operand and negated(operand)
+        case Binary() if expression.operator in ARITHMETIC:
+            left, right = constant(expression.left), constant(expression.right)
+            return _folded(expression.operator, left, right) if left and right else None
+        case _:
+            return None
+
+
+def _folded(operator: Operator, left: Static, right: Static) -> Static | None:
+    if operator is Operator.POWER and number(right) < 0:  # of fields it is a fraction, of scalars it is cut off
+        return None
+    try:
+        return fold(operator, left, right)
+    except ValueError:
+        return None
 
 
 def number(static: Static) -> Number:

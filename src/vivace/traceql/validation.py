@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vivace.errors import QueryError
+from vivace.traceql.constants import constant
 from vivace.traceql.limits import MAX_NESTING
 from vivace.traceql.regex import check_regex
 from vivace.traceql.text import text
@@ -45,6 +46,7 @@ MAX_GROUPS_WITH_LABEL: Final = 4
 MAX_COMPARED: Final = 1000
 _LABELLED: Final = frozenset({"quantile_over_time", "histogram_over_time", "avg_over_time"})
 _SERIES_OPERATORS: Final = frozenset({Operator.ADD, Operator.SUBTRACT, Operator.MULTIPLY, Operator.DIVIDE})
+_DIVISIONS: Final = frozenset({Operator.DIVIDE, Operator.MODULO})
 _SERVICE_NAME: Final = Attribute(Scope.RESOURCE, "service.name")
 
 
@@ -142,7 +144,17 @@ def _binary(expression: Binary) -> None:
         if not isinstance(expression.right, Static):
             raise QueryError(f"a regex must be a string literal: {text(expression)}")
         check_regex(str(expression.right.value))
+    if expression.operator in _DIVISIONS:
+        _divisor(expression)
     return None
+
+
+def _divisor(expression: Binary) -> None:
+    """What data holds may be zero; a constant is known not to be."""
+    divisor = constant(expression.right)
+    if divisor and divisor.value == 0:
+        what = "modulo" if expression.operator is Operator.MODULO else "division"
+        raise QueryError(f"{what} by zero: {text(expression)}")
 
 
 def _existence(expression: Binary) -> None:

@@ -91,6 +91,16 @@ def test_division_of_an_attribute_by_zero_is_an_error() -> None:
         found("{ .x / .zero = 1 }", one)
 
 
+def test_floating_point_divided_by_an_attribute_of_zero_is_infinite() -> None:
+    one = unit(request(span(1, 1, attributes={"x": 1.5, "zero": 0}), span(1, 2, attributes={"x": -1.5, "zero": 0})))
+    assert span_ids(found("{ .x / .zero > 1000 }", one)) == [1]
+
+
+def test_zero_to_a_negative_power_is_infinite() -> None:
+    one = unit(request(span(1, 1, attributes={"x": 0})))
+    assert span_ids(found("{ .x ^ -1 > 1000 }", one)) == [1]
+
+
 def test_division_truncates_towards_zero() -> None:
     one = unit(request(span(1, 1, attributes={"x": -7})))
     assert span_ids(found("{ .x / 2 = -3 }", one)) == [1]

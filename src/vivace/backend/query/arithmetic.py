@@ -76,7 +76,8 @@ def _column(operator: Operator, left: Column, right: Column) -> Column:
             if (known & (divisor == 0)).any():
                 raise QueryError("division by zero" if operator is Operator.DIVIDE else "modulo by zero")
             divisor = np.where(known, divisor, 1)
-        data = _INTEGERS[operator](left.data, divisor)
+        with np.errstate(all="ignore"):
+            data = _INTEGERS[operator](left.data, divisor)
         return Column(Type.FLOAT if data.dtype.kind == "f" else Type.INT, data, known)
     with np.errstate(all="ignore"):
         return Column(Type.FLOAT, _FLOATS[operator](_float(left), _float(right)), known)
