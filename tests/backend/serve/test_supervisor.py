@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import signal
 import socket
 import time
@@ -53,6 +54,32 @@ def test_a_backend_starts_serves_and_stops(tmp_path: Path) -> None:
     assert backend.failure() is None
     assert stored_span_ids(tmp_path / "data") == sent_span_ids(load.acknowledged)
     assert not any(psutil.pid_exists(pid) for pid in backend.processes().values())
+
+
+def test_every_process_may_open_as_many_files_as_the_system_allows(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    backend = Backend(settings(tmp_path))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
+    try:
+        backend.start()
+        limits = {role: psutil.Process(pid).rlimit(psutil.RLIMIT_NOFILE) for role, pid in backend.processes().items()}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        backend.stop()
+    assert limits == dict.fromkeys(("receiver", "compactor", "indexer", "querier"), (hard, hard))
+
+
+def test_metrics_have_no_series_of_when_each_began(tmp_path: Path) -> None:
+    backend = Backend(settings(tmp_path))
+    backend.start()
+    try:
+        deadline, names = time.monotonic() + 20, set[str]()
+        while not {"tempo_distributor_push_duration_seconds_count", "vivace_spans_indexed_total"} <= names:
+            assert time.monotonic() < deadline, names
+            names = {line.partition("{")[0].partition(" ")[0] for line in metrics(backend)}
+    finally:
+        backend.stop()
+    assert not {name for name in names if name.endswith("_created")}
 
 
 def wait_for_metrics(backend: Backend, spans: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -63,9 +62,7 @@ def run(settings: ReceiverSettings, announce: Callable[[str, str], None], report
 
 
 def _prepare() -> None:
-    """As many connections as the system lets us have; and what was imported is never looked through for garbage."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """What was imported is never looked through for garbage."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)

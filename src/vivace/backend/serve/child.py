@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -30,6 +31,8 @@ def main(role: str, settings: ServeSettings) -> int:
     """Runs one process; returns its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it would print is said once, in one line, by us
+    os.environ.setdefault("PROMETHEUS_DISABLE_CREATED_SERIES", "true")  # they would double the series of /metrics
+    _raise_the_limit_on_files()
     Thread(target=_follow_the_lifeline, name="lifeline", daemon=True).start()
     folder = DataFolder(settings.data_dir)
     try:
@@ -39,6 +42,12 @@ def main(role: str, settings: ServeSettings) -> int:
         print(json.dumps({"error": type(error).__name__, "message": str(error)}), flush=True)  # noqa: T201
         return error.exit_code
     return 0
+
+
+def _raise_the_limit_on_files() -> None:
+    """As many as the system lets us have: every connection takes one, and every block that is read several."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _follow_the_lifeline() -> None:
