@@ -37,7 +37,7 @@ def run(
     folder = DataFolder(data_dir)
     figures = IndexerFigures()
     file = FiguresFile(figures.registry, folder.metrics, PROCESS)
-    blocks = open_storage(storage or StorageSettings(), folder, StorageFigures(figures.registry, PROCESS))
+    blocks = open_storage(storage or StorageSettings(), folder, StorageFigures(figures.registry, PROCESS), report)
     indexer = Indexer(folder, figures, report, storage=blocks)
     file.start()
     announce()

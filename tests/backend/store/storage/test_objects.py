@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.backend.store.storage.server import Relay, S3Server
 
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import Manifest, write_manifest
+from vivace.backend.store.recovery import recover
 from vivace.backend.store.storage import bucket as bucket_module
 from vivace.backend.store.storage import transfer
 from vivace.backend.store.storage.failure import NotWhole
@@ -41,8 +43,13 @@ def folder(tmp_path: Path) -> DataFolder:
 
 
 @pytest.fixture
-def storage(bucket: Path, folder: DataFolder) -> Storage:
-    storage = open_storage(StorageSettings(f"s3://{bucket.name}/some/prefix"), folder)
+def reports() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def storage(bucket: Path, folder: DataFolder, reports: list[str]) -> Storage:
+    storage = open_storage(StorageSettings(f"s3://{bucket.name}/some/prefix"), folder, report=reports.append)
     storage.claim()
     return storage
 
@@ -244,16 +251,79 @@ def test_other_things_in_a_bucket_are_left_alone(storage: Storage, folder: DataF
     assert all(path.exists() for path in others)
 
 
+def meta_of(bucket: Path, unit: UnitInfo) -> Path:
+    return bucket / "some" / "prefix" / unit.tenant / unit.id / "meta.json"
+
+
+def another_version(text: bytes) -> bytes:
+    return text.replace(b"vivace1", b"vivace9")
+
+
 def test_a_block_of_another_version_is_not_guessed_at(storage: Storage, folder: DataFolder, bucket: Path) -> None:
     unit = written(folder, 1)
     storage.put(unit)
-    path = bucket / "some" / "prefix" / unit.tenant / unit.id / "meta.json"
-    path.write_text(path.read_text().replace("vivace1", "vivace9"))
+    meta_of(bucket, unit).write_bytes(another_version(meta_of(bucket, unit).read_bytes()))
     with pytest.raises(TargetError, match=r"'vivace9' is not known .* use the version that wrote it"):
         storage.restored()
-    name_in_manifest(folder)
-    with pytest.raises(TargetError, match="vivace9"):
-        storage.tidy([])
+    storage.put(written(folder, 12), replaces={unit.id})
+    assert len(storage.restored()) == 1  # nobody needs to understand what was replaced
+
+
+STRANGE: dict[str, Callable[[bytes], bytes]] = {
+    "of another version": another_version,
+    "empty": lambda _: b"",
+    "torn": lambda text: text[:100],
+    "not text": lambda text: text.replace(b"single-tenant", b"\xff\xfe"),
+    "a list": lambda _: b"[]",
+    "of another block": lambda text: re.sub(rb'"blockID": "[0-9a-f]+"', b'"blockID": "' + b"a" * 32 + b'"', text),
+    "of another tenant": lambda text: text.replace(b"single-tenant", b"another"),
+    "a text for a time": lambda text: re.sub(rb'"start_ns": (\d+)', rb'"start_ns": "\1"', text),
+    "a text for a size": lambda text: re.sub(rb'"spans.parquet": (\d+)', rb'"spans.parquet": "\1"', text),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_what_is_not_understood_and_not_needed_stops_no_start(
+    folder: DataFolder, bucket: Path, reports: list[str], storage: Storage, kind: str
+) -> None:
+    strange, garbage, kept = (written(folder, seed) for seed in (1, 2, 3))
+    for unit in (strange, garbage, kept):
+        storage.put(unit)
+    contents = STRANGE[kind](meta_of(bucket, strange).read_bytes())
+    meta_of(bucket, strange).write_bytes(contents)
+    name_in_manifest(folder, kept)
+    assert storage.tidy([kept]) == 1
+    assert meta_of(bucket, strange).read_bytes() == contents
+    assert (meta_of(bucket, strange).parent / "spans.parquet").exists()
+    assert not meta_of(bucket, garbage).exists()
+    (report,) = reports
+    assert f"{strange.id}/meta.json: " in report
+    assert "left as it is" in report
+
+
+@pytest.mark.parametrize("kind", [kind for kind in STRANGE if kind != "of another version"])
+def test_what_is_not_understood_is_left_out_of_what_is_restored(
+    folder: DataFolder, bucket: Path, reports: list[str], storage: Storage, kind: str
+) -> None:
+    strange, kept = written(folder, 1), written(folder, 2)
+    for unit in (strange, kept):
+        storage.put(unit)
+    meta_of(bucket, strange).write_bytes(STRANGE[kind](meta_of(bucket, strange).read_bytes()))
+    assert storage.restored() == (kept,)
+    (report,) = reports
+    assert f"{strange.id}/meta.json: " in report
+    assert "left out" in report
+
+
+def test_a_server_starts_beside_what_it_does_not_understand(folder: DataFolder, bucket: Path, storage: Storage) -> None:
+    strange, kept = written(folder, 1), written(folder, 2)
+    for unit in (strange, kept):
+        storage.put(unit)
+    meta_of(bucket, strange).write_bytes(b"{}")
+    name_in_manifest(folder, kept)
+    manifest, _ = recover(folder, storage)
+    assert manifest.units == (kept,)
+    assert meta_of(bucket, strange).exists()
 
 
 def test_what_only_the_data_folder_has_is_put(storage: Storage, folder: DataFolder, bucket: Path) -> None:

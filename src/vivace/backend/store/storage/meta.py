@@ -17,6 +17,11 @@ from vivace.backend.store.unit import UnitInfo, UnitKind
 FORMAT: Final = "vivace1"
 NAME: Final = "meta.json"
 FILES: Final = tuple(f"{table}.parquet" for table in FIXED)
+_NUMBERS: Final = ("spans", "totalObjects", "start_ns", "end_ns", "size", "compactionLevel")
+
+
+class UnknownFormat(ValueError):
+    """A meta.json that another version wrote, which this one does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,10 @@ class BlockMeta:
         try:
             said = json.loads(text)
             if said["format"] != FORMAT:
-                raise ValueError(f"format {said['format']!r} is not known to this version, which knows {FORMAT}")
+                raise UnknownFormat(f"format {said['format']!r} is not known to this version, which knows {FORMAT}")
+            for name in _NUMBERS:
+                if type(said[name]) is not int:
+                    raise ValueError(f"{name} is {said[name]!r}, not a whole number")
             unit = UnitInfo(
                 id=said["blockID"],
                 kind=UnitKind.BLOCK,
@@ -67,7 +75,7 @@ class BlockMeta:
                 tenant=said["tenantID"],
                 level=said["compactionLevel"],
             )
-            if said["files"].keys() != set(FILES):
+            if said["files"].keys() != set(FILES) or {type(size) for size in said["files"].values()} != {int}:
                 raise ValueError("its files are not those of a block")
             return cls(unit, said["files"], frozenset(said["replaces"]))
         except (KeyError, TypeError, AttributeError) as error:

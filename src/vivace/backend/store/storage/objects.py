@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 from threading import Lock, Timer
@@ -20,7 +20,7 @@ from vivace.backend.store.storage.failure import NoObject, NotWhole, StorageFail
 from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.listing import Listed, blocks_of, key
 from vivace.backend.store.storage.local import is_whole
-from vivace.backend.store.storage.meta import FILES, NAME, BlockMeta
+from vivace.backend.store.storage.meta import FILES, NAME, BlockMeta, UnknownFormat
 from vivace.backend.store.storage.owner import Owner
 from vivace.backend.store.storage.transfer import download, in_parallel, upload
 from vivace.backend.store.unit import UnitInfo
@@ -34,14 +34,23 @@ class ObjectStorage:
     """See Storage. A block is `<tenant>/<id>/<table>.parquet` and, written last and removed first, `meta.json`."""
 
     def __init__(
-        self, folder: DataFolder, bucket: Bucket, cache_bytes: int, figures: StorageFigures, adopt: bool = False
+        self,
+        folder: DataFolder,
+        bucket: Bucket,
+        cache_bytes: int,
+        figures: StorageFigures,
+        *,
+        adopt: bool = False,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """What cannot be understood, and is left as it is, is reported in lines."""
         self._folder = folder
         self._bucket = bucket
         self._owner = Owner(folder, bucket)
         self._copies = Copies(folder, cache_bytes, figures)
         self._figures = figures
         self._adopt = adopt
+        self._report = report
         self._sources: WeakSet[BlockSource] = WeakSet()
         self._lock = Lock()
         self._blocks_changed = 0
@@ -102,17 +111,21 @@ class ObjectStorage:
         return wrong
 
     def restored(self) -> tuple[UnitInfo, ...]:
-        """See Storage."""
+        """See Storage. A block of another version that is not replaced is a TargetError: it would soon be garbage."""
         listed = {block: item for block, item in self._listed().items() if item.complete}
-        metas = self._metas(listed)
+        metas, strange = self._metas(listed)
         replaced = {block for meta in metas if listed[meta.unit.id].holds(meta.unit) for block in meta.replaces}
+        for error in (error for block, error in strange.items() if block not in replaced):
+            if isinstance(error, UnknownFormat):
+                raise TargetError(f"--storage {error}; use the version that wrote it, or remove the block") from error
+            self._report(f"{error}; the block is left out, and left as it is")
         units = [meta.unit for meta in metas if meta.unit.id not in replaced]
         return tuple(sorted(units, key=lambda unit: (unit.start_ns, unit.id)))
 
     def tidy(self, blocks: Collection[UnitInfo]) -> int:
         """See Storage. Nothing is removed when a block is missing: manifest and object store may not be of one time.
 
-        What is left of damaged blocks stays.
+        What is left of damaged blocks stays, and what is not understood.
         """
         listed = self._listed()
         kept = {unit.id for unit in blocks}
@@ -133,15 +146,30 @@ class ObjectStorage:
         place = key(tenant, block, NAME)
         text = self._bucket.get(place)
         try:
-            return BlockMeta.decode(text)
+            meta = BlockMeta.decode(text)
+            if (meta.unit.tenant, meta.unit.id) != (tenant, block):
+                raise ValueError(f"it is of block {meta.unit.id} of {meta.unit.tenant}")
         except ValueError as error:
-            raise ValueError(f"{self._bucket.where}: {place}: {error}") from error
+            kind = UnknownFormat if isinstance(error, UnknownFormat) else ValueError
+            raise kind(f"{self._bucket.where}: {place}: {error}") from error
+        return meta
 
-    def _metas(self, listed: Mapping[str, Listed]) -> list[BlockMeta]:
+    def _metas(self, listed: Mapping[str, Listed]) -> tuple[list[BlockMeta], dict[str, ValueError]]:
+        """What is known of blocks, and by block why nothing is known of the others."""
+        metas: list[BlockMeta] = []
+        strange: dict[str, ValueError] = {}
+        for block, found in zip(listed, in_parallel(self._meta_or_error, listed.values()), strict=True):
+            if isinstance(found, ValueError):
+                strange[block] = found
+            else:
+                metas.append(found)
+        return metas, strange
+
+    def _meta_or_error(self, item: Listed) -> BlockMeta | ValueError:
         try:
-            return in_parallel(lambda item: self._meta(item.tenant, item.block), listed.values())
+            return self._meta(item.tenant, item.block)
         except ValueError as error:
-            raise TargetError(f"--storage {error}; use the version that wrote it, or remove the block") from error
+            return error
 
     def _load(self, unit: UnitInfo, place: Path) -> None:
         try:
@@ -154,13 +182,14 @@ class ObjectStorage:
 
     def _garbage(self, listed: Mapping[str, Listed]) -> list[Listed]:
         """What may go, in order: those that another replaces first, for were only that one gone, they would count."""
-        metas = {
-            meta.unit.id: meta for meta in self._metas({block: item for block, item in listed.items() if item.complete})
-        }
-        damaged = {block for block, meta in metas.items() if not listed[block].holds(meta.unit)}
+        known, strange = self._metas({block: item for block, item in listed.items() if item.complete})
+        for error in strange.values():
+            self._report(f"{error}; nothing needs the block, and it is left as it is")
+        metas = {meta.unit.id: meta for meta in known}
+        left = strange.keys() | {block for block, meta in metas.items() if not listed[block].holds(meta.unit)}
         order = TopologicalSorter({block: meta.replaces & listed.keys() for block, meta in metas.items()})
         blocks = dict.fromkeys([*order.static_order(), *listed])
-        return [listed[block] for block in blocks if block not in damaged]
+        return [listed[block] for block in blocks if block not in left]
 
     def _delete(self, item: Listed) -> None:
         first, *rest = item.keys
