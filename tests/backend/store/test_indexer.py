@@ -25,6 +25,7 @@ from vivace.backend.store.manifest import read_manifest
 from vivace.backend.store.plan import Sizes
 from vivace.backend.store.unit import UnitKind
 from vivace.backend.tenant.identity import SINGLE_TENANT
+from vivace.errors import TargetError
 
 
 @pytest.fixture
@@ -148,6 +149,21 @@ def test_what_the_manifest_does_not_name_is_removed_at_the_start(data: Data) -> 
     assert len(list(data.folder.segments.iterdir())) == 1
     assert list(data.folder.blocks.iterdir()) == []
     assert list(data.folder.root.glob("*.tmp")) == []
+    assert data.visible() == sent_spans(data.sent)
+
+
+def test_blocks_without_a_manifest_are_never_taken_for_garbage(data: Data) -> None:
+    blocks = data.blocks(2)
+    kept = data.folder.manifest.read_bytes()
+    data.folder.manifest.unlink()
+    for _ in range(2):
+        with pytest.raises(
+            TargetError, match="manifest.json: not there, though .* holds 2 blocks; restore it, or move"
+        ):
+            data.indexer()
+    assert all(data.folder.block(block.id).is_dir() for block in blocks)
+    data.folder.manifest.write_bytes(kept)
+    data.indexer().close()
     assert data.visible() == sent_spans(data.sent)
 
 

@@ -130,8 +130,12 @@ class Holdings:
         self._figures.units(manifest)
 
     def _forget_log(self, blocks: LogPosition) -> None:
-        """Removes files of the log whose every record is in blocks, once the manifest is there to stay."""
+        """Removes files of the log whose every record is in blocks, once the manifest is there to stay.
+
+        None goes for a position in a file that is not there: what is before it was never read.
+        """
         sync(self._folder.root)
-        for number in log_numbers(self._folder.log):
-            if number < blocks.file:
+        numbers = log_numbers(self._folder.log)
+        for number in numbers:
+            if blocks.file in numbers and number < blocks.file:
                 log_file(self._folder.log, number).unlink()

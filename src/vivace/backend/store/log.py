@@ -206,18 +206,22 @@ class LogReader:
     def _next(self, committed: LogPosition) -> Record | None:
         while self.position < committed:
             path = log_file(self._folder, self.position.file)
-            end = committed.offset if self.position.file == committed.file else size_of(path)
+            end = min(size_of(path), committed.offset if self.position.file == committed.file else sys.maxsize)
             if self.position.offset >= end:
-                self.position = min(LogPosition(self._following(), 0), committed)
+                if not self._follow(committed):
+                    return None
             elif (found := read_record(path, self.position.offset)) is not None:
                 return self._advance(*found)
             else:
                 self._pass_over(path, end)
         return None
 
-    def _following(self) -> int:
-        """The next file there is; far beyond all when there is none."""
-        return next((number for number in log_numbers(self._folder) if number > self.position.file), sys.maxsize)
+    def _follow(self, committed: LogPosition) -> bool:
+        """Moves on to the next file that may be read; False when there is none."""
+        following = [n for n in log_numbers(self._folder) if self.position.file < n <= committed.file]
+        if following:
+            self.position = LogPosition(following[0], 0)
+        return bool(following)
 
     def _advance(self, header: Header, payload: pa.Buffer) -> Record:
         self.position = LogPosition(self.position.file, self.position.offset + header.bytes)

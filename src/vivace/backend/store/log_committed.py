@@ -21,7 +21,7 @@ class CommittedWriter:
 
     def __init__(self, folder: Path) -> None:
         """OSError when it cannot be written."""
-        self._descriptor = os.open(committed_file(folder), os.O_CREAT | os.O_WRONLY, 0o644)
+        self._descriptor = os.open(committed_file(folder), os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o644)
 
     def write(self, position: LogPosition) -> None:
         """Everything before the position may be read."""
@@ -34,11 +34,15 @@ class CommittedWriter:
 
 
 def read_committed(folder: Path) -> LogPosition:
-    """Up to where the log may be read; before its beginning when nobody ever wrote to it."""
+    """Up to where the log may be read; before its beginning when nobody has said it, or what stands there is no word.
+
+    It may be beyond all files: nobody protects it, and the writer says it again at every start.
+    """
     try:
-        word = int.from_bytes(committed_file(folder).read_bytes(), "little")
+        said = committed_file(folder).read_bytes()
     except FileNotFoundError:
-        word = 0
+        said = b""
+    word = int.from_bytes(said, "little") if len(said) == _BYTES else 0
     return LogPosition(word >> _OFFSET_BITS, word & (1 << _OFFSET_BITS) - 1)
 
 

@@ -12,6 +12,7 @@ from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_propo
 from vivace.backend.store.segment import read_segment
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.unit import UnitInfo, UnitKind
+from vivace.errors import TargetError
 
 
 def recover(folder: DataFolder, storage: Storage) -> tuple[Manifest, list[str]]:
@@ -19,7 +20,8 @@ def recover(folder: DataFolder, storage: Storage) -> tuple[Manifest, list[str]]:
 
     A damaged segment costs nothing: the log still has what is in it, so all segments are made again; so are they when
     the machine was started since, because they are not synced. Damaged blocks are proposed for examination. Without a
-    manifest the blocks in storage make a new one. What waits to be taken from proposals stays.
+    manifest the blocks in storage make a new one; TargetError when the data folder has others, which nothing then
+    tells from garbage. What waits to be taken from proposals stays.
     """
     storage.claim()
     reports: list[str] = []
@@ -39,6 +41,14 @@ def recover(folder: DataFolder, storage: Storage) -> tuple[Manifest, list[str]]:
 
 def _restore(folder: DataFolder, storage: Storage, reports: list[str]) -> None:
     units = storage.restored()
+    unnamed = {path for path in folder.blocks.iterdir() if path.suffix != ".tmp"} - {
+        folder.block(unit.id) for unit in units
+    }
+    if unnamed:
+        raise TargetError(
+            f"{folder.manifest}: not there, though {folder.blocks} holds {len(unnamed)} blocks; restore it,"
+            " or move them elsewhere to go on without them"
+        )
     if units:
         write_manifest(Manifest(units=units), folder.manifest)
         reports.append(f"{folder.manifest}: was not there, and is made again of {len(units)} blocks found in storage")
