@@ -157,7 +157,7 @@ def test_blocks_without_a_manifest_are_never_taken_for_garbage(data: Data) -> No
     kept = data.folder.manifest.read_bytes()
     data.folder.manifest.unlink()
     for _ in range(2):
-        with pytest.raises(TargetError, match="not there, though .* holds 2 blocks; restore it, or move"):
+        with pytest.raises(TargetError, match="holds 2 blocks; restore it, or move"):
             data.indexer()
     assert all(data.folder.block(block.id).is_dir() for block in blocks)
     data.folder.manifest.write_bytes(kept)
