@@ -9,7 +9,6 @@ import grpc
 import pytest
 from tests.backend.access.servers import Ports, serving
 
-from vivace.backend.access import tokens as tokens_module
 from vivace.backend.access.access import Access
 from vivace.backend.access.tokens import Tokens
 from vivace.errors import ConfigurationError
@@ -31,18 +30,19 @@ def test_good_tokens_are_those_of_the_file(file: Path) -> None:
     assert not tokens.allows(None)
 
 
-def test_a_changed_file_is_read_again_unless_it_is_bad(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens_module, "LOOK_SECONDS", 0.0)
+def test_a_changed_file_is_read_again_unless_it_is_bad(file: Path) -> None:
     reports: list[str] = []
     tokens = Tokens(file, reports.append)
     file.write_text("third-token", encoding="utf-8")
+    tokens.look()
     assert tokens.allows("Bearer third-token")
     assert not tokens.allows("Bearer first-token")
     assert reports == []
-    file.write_text("# none", encoding="utf-8")
-    assert tokens.allows("Bearer third-token")
-    file.unlink()
-    assert tokens.allows("Bearer third-token")
+    for change in (lambda: file.write_text("# none", encoding="utf-8"), file.unlink):
+        change()
+        for _ in range(3):
+            tokens.look()
+        assert tokens.allows("Bearer third-token")
     assert [report.endswith("the tokens stay as they were") for report in reports] == [True, True]
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from vivace.backend.tenant import overrides as module
 from vivace.backend.tenant.limits import Limits
 from vivace.backend.tenant.overrides import Overrides
 from vivace.errors import InvalidDocument
@@ -71,14 +70,18 @@ def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
     assert f"{path}:5: overrides.team-a.compaction.block_retention" in text
 
 
-def test_a_changed_file_is_followed_and_a_bad_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+def test_a_changed_file_is_followed_and_a_bad_one_is_not(tmp_path: Path) -> None:
     path, reports = tmp_path / "limits.yaml", list[str]()
     path.write_text(GOOD)
     overrides = Overrides(path, reports.append)
+    (look,) = overrides.looks
     path.write_text(GOOD.replace("1000", "20000"))
+    look()
     assert overrides.of("team-a").global_.max_spans_per_trace == 20_000
     path.write_text(BAD)
+    look()
+    look()
     assert overrides.of("team-a").global_.max_spans_per_trace == 20_000
     assert len(reports) == 1
     assert "the limits stay as they were" in reports[0]
+    assert Overrides().looks == ()

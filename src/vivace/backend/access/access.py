@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,11 @@ class Access:
     tls: ServerTls | None = None
     tokens: Tokens | None = None
 
+    @property
+    def looks(self) -> Sequence[Callable[[], None]]:
+        """What is to be called now and then, so that the files are followed."""
+        return () if self.tokens is None else (self.tokens.look,)
+
     def uvicorn_config(self, application: ASGIApp, grace_s: float, bounds: Bounds = DEFAULT_BOUNDS) -> uvicorn.Config:
         """Serves the application to those who may call."""
         return uvicorn.Config(
@@ -49,7 +54,11 @@ class Access:
 
 
 def access(
-    cert: Path | None, key: Path | None, client_ca: Path | None, tokens: Path | None, report: Callable[[str], None]
+    cert: Path | None,
+    key: Path | None,
+    client_ca: Path | None,
+    tokens: Path | None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Access:
     """ConfigurationError with a line for each problem of the files; `report` is told of later ones."""
     problems, tls, good = [], None, None

@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
-from threading import Lock
-from time import monotonic
 from typing import Final
 
+from vivace.backend.followed import Followed
 from vivace.errors import ConfigurationError
 
-LOOK_SECONDS: Final = 2.0
-"""How often the file is looked at."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _SCHEME: Final = "bearer"
 
@@ -24,43 +21,18 @@ class Tokens:
 
     def __init__(self, path: Path, report: Callable[[str], None] = lambda _: None) -> None:
         """ConfigurationError with every problem of the file; one that goes bad later is reported, and not followed."""
-        self._path = path
-        self._report = report
-        self._lock = Lock()
-        self._version = self._seen()
-        self._digests = read_tokens(path)
-        self._looked = monotonic()
+        self._digests = Followed((path,), lambda: read_tokens(path), "the tokens stay as they were", report)
+
+    def look(self) -> None:
+        """Reads the file again if it has changed."""
+        self._digests.look()
 
     def allows(self, authorization: str | None) -> bool:
         """Whether the value of an Authorization header shows a good token. How long it takes says nothing of them."""
         scheme, _, token = (authorization or "").partition(" ")
         shown = sha256(token.strip().encode()).digest()
-        matches = [compare_digest(shown, digest) for digest in self._current()]
+        matches = [compare_digest(shown, digest) for digest in self._digests.value]
         return any(matches) and scheme.lower() == _SCHEME
-
-    def _current(self) -> tuple[bytes, ...]:
-        if monotonic() - self._looked >= LOOK_SECONDS:
-            with self._lock:
-                self._look()
-        return self._digests
-
-    def _look(self) -> None:
-        self._looked = monotonic()
-        version = self._seen()
-        if version == self._version:
-            return
-        self._version = version
-        try:
-            self._digests = read_tokens(self._path)
-        except ConfigurationError as error:
-            self._report(f"{error}; the tokens stay as they were")
-
-    def _seen(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def read_tokens(path: Path) -> tuple[bytes, ...]:

@@ -23,6 +23,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vivace.backend.access.access import Access, access
+from vivace.backend.followed import follow
 from vivace.backend.query.api import Api
 from vivace.backend.query.exposition import Metrics
 from vivace.backend.query.known_traces import KnownTraces
@@ -76,8 +77,9 @@ def run(
     report: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. `announce` is told the real addresses, `report` what went wrong."""
-    limits = Overrides(settings.limits, report)
-    allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, report)
+    limits = Overrides(settings.limits)
+    allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens)
+    follow([*limits.looks, *allowed.looks])  # when one of the files has gone bad the receiver reports it, for all
     counted = Metrics()
     store = Store(settings.data_dir, CACHE_BYTES, settings.storage, figures=StorageFigures(counted.registry, PROCESS))
     known = KnownTraces(settings.data_dir / "traces") if settings.storage.where else None

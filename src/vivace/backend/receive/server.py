@@ -15,6 +15,7 @@ from typing import Any, Final
 import uvicorn
 
 from vivace.backend.access.access import access
+from vivace.backend.followed import follow
 from vivace.backend.receive.arrival import Arrivals
 from vivace.backend.receive.commit import Committer
 from vivace.backend.receive.figures import ReceiverFigures
@@ -75,6 +76,7 @@ async def _serve(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens, report)
     overrides = Overrides(settings.limits, report)
+    follow([*overrides.looks, *allowed.looks])
     folder = DataFolder(settings.data_dir)
     figures = ReceiverFigures()
     file = FiguresFile(figures.registry, folder.metrics, PROCESS)

@@ -38,7 +38,7 @@ def _check_access(settings: ServeSettings) -> None:
     if any(file is not None for file in files):
         from vivace.backend.access.access import access  # noqa: PLC0415
 
-        access(*files, _unheard)
+        access(*files)
 
 
 def _check_limits(settings: ServeSettings) -> None:
@@ -53,7 +53,3 @@ def _check_window(seconds: float) -> None:
         raise ConfigurationError(
             f"--compaction-window: {format_duration(max(0.0, seconds))} is out of range; give 1m to 720h, such as 1h"
         )
-
-
-def _unheard(_line: str) -> None:
-    """What is reported later, the processes report themselves."""

@@ -94,10 +94,12 @@ def _compactor(settings: ServeSettings, announce: Announce) -> None:
     announce()  # nobody waits for it
     from vivace.backend.compact.plan import CompactionSettings  # noqa: PLC0415
     from vivace.backend.compact.process import run  # noqa: PLC0415
+    from vivace.backend.followed import follow  # noqa: PLC0415
     from vivace.backend.tenant.overrides import Overrides  # noqa: PLC0415
 
     compaction = CompactionSettings(window_s=settings.compaction_window_s)
-    limits = Overrides(settings.limits, _report)
+    limits = Overrides(settings.limits)
+    follow(limits.looks)  # the receiver reports what is wrong with the file
     run(settings.data_dir, limits, lambda: None, _report, settings=compaction, storage=settings.blocks)
 
 

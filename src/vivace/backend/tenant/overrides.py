@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from time import monotonic
-from typing import Final
 
+from vivace.backend.followed import Followed
 from vivace.backend.tenant.limits import Limits, OverridesFile
-from vivace.errors import VivaceError
 from vivace.profile.validation import load_document
-
-LOOK_SECONDS: Final = 2.0
-"""How often the file is looked at."""
 
 
 class Overrides:
@@ -21,13 +16,15 @@ class Overrides:
 
     def __init__(self, path: Path | None = None, report: Callable[[str], None] = lambda _: None) -> None:
         """InvalidDocument with every problem of the file; one that goes bad later is reported, and not followed."""
-        self._path = path
-        self._report = report
+        self._followed = None if path is None else _followed(path, report)
+        self._built_in = OverridesFile()
         self._lock = Lock()
-        self._file = OverridesFile() if path is None else load_document(path, OverridesFile)
-        self._known: tuple[OverridesFile, dict[str, Limits]] = (self._file, {})
-        self._version = self._seen()
-        self._looked = monotonic()
+        self._known: tuple[OverridesFile, dict[str, Limits]] = (self._current(), {})
+
+    @property
+    def looks(self) -> Sequence[Callable[[], None]]:
+        """What is to be called now and then, so that the file is followed."""
+        return () if self._followed is None else (self._followed.look,)
 
     def of(self, tenant: str) -> Limits:
         """The limits of a tenant."""
@@ -52,25 +49,8 @@ class Overrides:
         return {tenant: file.of(tenant) for tenant in file.overrides}
 
     def _current(self) -> OverridesFile:
-        if self._path is not None and monotonic() - self._looked >= LOOK_SECONDS:
-            with self._lock:
-                self._look(self._path)
-        return self._file
+        return self._built_in if self._followed is None else self._followed.value
 
-    def _look(self, path: Path) -> None:
-        self._looked = monotonic()
-        version = self._seen()
-        if version == self._version:
-            return
-        self._version = version
-        try:
-            self._file = load_document(path, OverridesFile)
-        except (VivaceError, OSError) as error:
-            self._report(f"{error}; the limits stay as they were")
 
-    def _seen(self) -> tuple[int, int, int] | None:
-        try:
-            status = None if self._path is None else self._path.stat()
-        except OSError:
-            return None
-        return None if status is None else (status.st_ino, status.st_mtime_ns, status.st_size)
+def _followed(path: Path, report: Callable[[str], None]) -> Followed[OverridesFile]:
+    return Followed((path,), lambda: load_document(path, OverridesFile), "the limits stay as they were", report)
