@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -16,6 +16,9 @@ from vivace.profile.wording import Complaint, complaint
 from vivace.profile.yaml_reader import Location, field_name
 
 M = TypeVar("M", bound=BaseModel)
+
+KEY: Final = "[key]"
+"""What pydantic adds to the place of a value when it is its name that is wrong."""
 
 
 class Configuration(BaseModel):
@@ -44,7 +47,7 @@ def validate(document: Document, model: type[M]) -> M:
 
 
 def _problem(document: Document, model: type[BaseModel], detail: ErrorDetails) -> Problem:
-    location = detail["loc"]
+    location = tuple(part for part in detail["loc"] if part != KEY)
     said = complaint(model, detail)
     place = _place(document, location, said)
     return Problem(place.source, field_name(location), said.message, said.remedy, place.line)

@@ -70,6 +70,23 @@ def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
     assert f"{path}:5: overrides.team-a.compaction.block_retention" in text
 
 
+def test_a_name_that_no_tenant_can_have_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "limits.yaml"
+    names = ["team-a.(x)", "a/b", "'a|b'", "..", "x" * 151, "''", "'*'"]
+    path.write_text("overrides:\n" + "".join(f"  {name}: {{}}\n" for name in names))
+    with pytest.raises(InvalidDocument) as refused:
+        Overrides(path)
+    alone = "name one tenant, with letters, digits and !-_.*'() alone"
+    assert str(refused.value).splitlines() == [
+        f"{path}:3: overrides.a/b: tenant ID 'a/b' contains unsupported character '/'; {alone}",
+        f"{path}:4: overrides.a|b: tenant ID 'a|b' contains unsupported character '|'; {alone}",
+        f"{path}:5: overrides...: tenant ID is '.' or '..'; {alone}",
+        f"{path}:6: overrides.{'x' * 151}: tenant ID is too long: max 150 characters; {alone}",
+        f"{path}:7: overrides.: no org id; {alone}",
+        f"{path}:8: overrides.*: stands for no tenant here; write what holds for all tenants under `defaults`",
+    ]
+
+
 def test_a_changed_file_is_followed_and_a_bad_one_is_not(tmp_path: Path) -> None:
     path, reports = tmp_path / "limits.yaml", list[str]()
     path.write_text(GOOD)

@@ -41,13 +41,14 @@ def read_by(header: str | None, multitenancy: bool) -> tuple[str, ...]:
         return (SINGLE_TENANT,)
     if not header:
         raise TenantError(401, "no org id")
-    tenants = sorted({_valid(name) for name in header.split("|")})
+    tenants = sorted({valid(name) for name in header.split("|")})
     if len(tenants) > MOST:
         raise TenantError(400, f"{len(tenants)} tenants are named; name {MOST} at most")
     return tuple(tenants)
 
 
-def _valid(name: str) -> str:
+def valid(name: str) -> str:
+    """The name of a tenant; TenantError when it cannot be one."""
     if not name:
         raise TenantError(401, "no org id")
     if len(name) > LONGEST:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
 
+from vivace.backend.tenant.identity import TenantError, valid
 from vivace.profile.refusal import refusal, shown
 from vivace.units import format_duration, parse_duration, parse_size
+
+EVERYBODY: Final = "*"
+"""What stands for all other tenants in Tempo's overrides."""
 
 
 def _bytes(value: object) -> int:
@@ -30,6 +34,16 @@ def _seconds(value: object, info: ValidationInfo) -> float:
         raise refusal(f"is {shown(value)}, must be a duration", remedy) from error
 
 
+def _tenant(name: str) -> str:
+    if name == EVERYBODY:
+        raise refusal("stands for no tenant here", "write what holds for all tenants under `defaults`")
+    try:
+        return valid(name)
+    except TenantError as error:
+        raise refusal(str(error), "name one tenant, with letters, digits and !-_.*'() alone") from error
+
+
+Tenant = Annotated[str, AfterValidator(_tenant)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=0, le=1 << 50)]
 Count = Annotated[int, Field(ge=0, le=1 << 50)]
 Seconds = Annotated[
@@ -104,7 +118,7 @@ class OverridesFile(Section):
     """The file: what holds for all tenants, and beside it what holds for some instead."""
 
     defaults: Limits = Limits()
-    overrides: Mapping[str, Limits] = {}
+    overrides: Mapping[Tenant, Limits] = {}
     """By tenant, what differs from the defaults."""
 
     def of(self, tenant: str) -> Limits:
