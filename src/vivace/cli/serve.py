@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
+
+T = TypeVar("T")
 
 DATA = "Data"
 TENANTS = "Tenants"
 ACCESS = "Access"
+
+WINDOW = "1h"
+CACHE = "10GiB"
 
 
 class WalSync(StrEnum):
@@ -19,6 +25,9 @@ class WalSync(StrEnum):
     ALWAYS = "always"
     INTERVAL = "interval"
     OFF = "off"
+
+
+SYNC = WalSync.ALWAYS.value
 
 
 def serve(
@@ -32,19 +41,23 @@ def serve(
         Path, typer.Option(help="Folder of the log, segments and blocks.", rich_help_panel=DATA)
     ] = Path("vivace-data"),
     wal_sync: Annotated[
-        WalSync,
-        typer.Option(help="Sync before acknowledging, a moment after, or never.", rich_help_panel=DATA),
-    ] = WalSync.ALWAYS,
+        str,
+        typer.Option(
+            metavar=f"[{'|'.join(WalSync)}]",
+            help="Sync before acknowledging, a moment after, or never.",
+            rich_help_panel=DATA,
+        ),
+    ] = SYNC,
     compaction_window: Annotated[
         str, typer.Option(help="Blocks of the same window of time are made one.", rich_help_panel=DATA)
-    ] = "1h",
+    ] = WINDOW,
     storage: Annotated[
         str | None,
         typer.Option(metavar="s3://BUCKET/PREFIX", help="Keep blocks in an object store.", rich_help_panel=DATA),
     ] = None,
     storage_cache: Annotated[
         str, typer.Option(help="So much of the object store is kept in the data folder.", rich_help_panel=DATA)
-    ] = "10GiB",
+    ] = CACHE,
     storage_sse: Annotated[
         str | None,
         typer.Option(metavar="SSE-S3|SSE-KMS", help="Encryption to ask the object store for.", rich_help_panel=DATA),
@@ -75,21 +88,21 @@ def serve(
     ] = None,
 ) -> None:
     """Runs a Tempo-compatible tracing backend: OTLP in, TraceQL out; everything acknowledged is on disk."""
+    from vivace.backend.serve.check import check
     from vivace.backend.serve.supervisor import ServeSettings, serve_until_stopped
-    from vivace.errors import ConfigurationError
     from vivace.units import parse_duration, parse_size
 
-    try:
-        window_s, cache_bytes = parse_duration(compaction_window), parse_size(storage_cache)
-    except ValueError as error:
-        raise ConfigurationError(f"--compaction-window, --storage-cache: {error}; see vivace serve --help") from error
+    problems: list[str] = []
+    sync = _read(_wal_sync, "--wal-sync", wal_sync, SYNC, problems)
+    window_s = _read(parse_duration, "--compaction-window", compaction_window, WINDOW, problems)
+    cache_bytes = _read(parse_size, "--storage-cache", storage_cache, CACHE, problems)
     settings = ServeSettings(
         data_dir=data_dir,
         http=http,
         otlp_grpc=otlp_grpc,
         otlp_http=otlp_http,
         grpc=grpc,
-        wal_sync=wal_sync.value,
+        wal_sync=sync.value,
         multitenancy=multitenancy,
         limits=limits,
         storage=storage,
@@ -103,4 +116,21 @@ def serve(
         tls_client_ca=tls_client_ca,
         tokens=tokens,
     )
+    if problems:
+        check(settings, problems)
     raise typer.Exit(serve_until_stopped(settings, say=typer.echo))
+
+
+def _read(parse: Callable[[str], T], flag: str, text: str, usual: str, problems: list[str]) -> T:
+    """What a flag says; of one that says nothing sensible there is a problem more, and what it usually says."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        problems.append(f"{flag}: {error}; leave it out for {usual}")
+        return parse(usual)
+
+
+def _wal_sync(text: str) -> WalSync:
+    if text not in set(WalSync):
+        raise ValueError(f'"{text}" is not one of {", ".join(WalSync)}')
+    return WalSync(text)

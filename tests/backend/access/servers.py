@@ -62,7 +62,7 @@ def serving(access: Access, bounds: Bounds = DEFAULT_BOUNDS) -> Iterator[Ports]:
         server = grpc.aio.server(interceptors=access.interceptors())
         method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(greet)
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test", {"greet": method})])
-        ports.grpc = bind(server, "127.0.0.1:0", "--grpc", access.tls)
+        ports.grpc = bind(server, "127.0.0.1:0", "--grpc", access.tls).port
         await server.start()
         ready.set()
         await http.serve(sockets=[listener])

@@ -22,9 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from tests.backend.query.samples import NOW, SECOND, request, span, store
 
 from vivace.backend.query.api import RECEIVER_METRICS
-from vivace.backend.query.server import listen
 from vivace.backend.store.unit import UnitKind
-from vivace.errors import ConfigurationError, TargetError
 
 TRACE = "a0b"
 RUN = """
@@ -259,17 +257,6 @@ def test_new_units_are_seen_and_queries_do_not_wait_for_each_other(server: Serve
     store(server.folder, [request(span(0xF00, 9, at_s=5, attributes={"new": True}))])
     traces = server.get("/api/search", q="{ .new }").json["traces"]
     assert [trace["traceID"] for trace in traces] == ["f00"]
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:x", ":80", "127.0.0.1:70000"])
-def test_a_bad_address_is_refused(address: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"--http: .* is not an address"):
-        listen(address)
-
-
-def test_a_taken_address_is_refused() -> None:
-    with listen("127.0.0.1:0") as taken, pytest.raises(TargetError, match="--http: cannot listen on"):
-        listen(f"127.0.0.1:{taken.getsockname()[1]}")
 
 
 def test_a_trace_reduced_to_what_a_query_selects(server: Server) -> None:

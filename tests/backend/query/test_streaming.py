@@ -38,7 +38,8 @@ class Service:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        server, self.port = streaming_server(self._queriers, self._workers, Metrics(), "127.0.0.1:0")
+        server, address = streaming_server(self._queriers, self._workers, Metrics(), "127.0.0.1:0")
+        self.port = address.port
         await server.start()
         self._ready.set()
         await self._stop.wait()

@@ -30,6 +30,10 @@ def test_every_problem_is_said_at_once_and_nothing_is_started(tmp_path: Path) ->
         storage="ftp://somewhere",
         storage_sse="ROT13",
         compaction_window_s=1.0,
+        http="127.0.0.1:65536",
+        grpc="127.0.0.1",
+        otlp_grpc="127.0.0.1:4317",
+        otlp_http="0.0.0.0:4317",
     )
     with pytest.raises(ConfigurationError) as refused:
         Backend(settings).start()
@@ -41,6 +45,9 @@ def test_every_problem_is_said_at_once_and_nothing_is_started(tmp_path: Path) ->
         "--tokens",
         f"{limits}:1: defaults.ingestion.rate_limit_bytes",
         "--compaction-window: 1s is out of range",
+        "--http: ",
+        "--grpc: ",
+        "--otlp-grpc 127.0.0.1:4317, --otlp-http 0.0.0.0:4317: are the same address",
     ):
         assert said in text
     assert not (tmp_path / "data").exists()

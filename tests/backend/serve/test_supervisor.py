@@ -16,13 +16,15 @@ from tests.backend.serve.server import Load, Server, sent_span_ids, stored_span_
 from vivace.backend.query.tempopb import MESSAGES
 from vivace.backend.serve.settings import ServeSettings, read_addresses
 from vivace.backend.serve.supervisor import Backend
-from vivace.errors import TargetError, VivaceError
+from vivace.errors import TargetError
 
 FREE = "127.0.0.1:0"
 
 
-def settings(root: Path, http: str = FREE, otlp_grpc: str = FREE, otlp_http: str = FREE) -> ServeSettings:
-    return ServeSettings(root, http, otlp_grpc, otlp_http)
+def settings(
+    root: Path, http: str = FREE, otlp_grpc: str = FREE, otlp_http: str = FREE, grpc: str = FREE
+) -> ServeSettings:
+    return ServeSettings(root, http, otlp_grpc, otlp_http, grpc)
 
 
 def streamed(address: str) -> list[bytes]:
@@ -115,14 +117,15 @@ def test_a_backend_that_lost_a_process_says_so(tmp_path: Path) -> None:
         backend.stop()
 
 
-@pytest.mark.parametrize("flag", ["http", "otlp_grpc", "otlp_http"])
+@pytest.mark.parametrize("flag", ["http", "grpc", "otlp_grpc", "otlp_http"])
 def test_a_port_in_use_is_named(tmp_path: Path, flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         backend = Backend(settings(tmp_path, **{flag: address}))
-        with pytest.raises(VivaceError, match=address) as error:
+        with pytest.raises(TargetError) as error:
             backend.start()
-    assert f"--{flag.replace('_', '-')}" in str(error.value)
+    reason = "cannot listen there (Address already in use); choose another address, or end what uses it"
+    assert str(error.value) == f"--{flag.replace('_', '-')} {address}: {reason}"
     assert all(not psutil.pid_exists(pid) for pid in backend.processes().values())
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
+from vivace.backend.access.address import Address, address, hindrance, refused
 from vivace.backend.access.http import UNAUTHORIZED
 from vivace.backend.access.tls import ServerTls
 from vivace.backend.access.tokens import Tokens
-from vivace.errors import TargetError
 
 CONNECTION_BOUNDS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.max_allowed_incoming_connections", 1024),
@@ -58,13 +58,14 @@ _REFUSAL: Final[_Handler] = grpc.stream_stream_rpc_method_handler(_refuse)
 """A stream, whatever was called: nothing of the request is waited for."""
 
 
-def bind(server: grpc.aio.Server, address: str, flag: str, tls: ServerTls | None) -> int:
-    """Has a server listen at host:port; returns the real port. TargetError when the address cannot be used."""
+def bind(server: grpc.aio.Server, text: str, flag: str, tls: ServerTls | None) -> Address:
+    """Has a server listen; returns the real address. ConfigurationError or TargetError when it cannot be."""
+    wanted = address(text, flag)
     try:
         if tls is None:
-            return server.add_insecure_port(address)
-        return server.add_secure_port(address, tls.grpc_credentials())
-    except RuntimeError as error:
-        raise TargetError(
-            f"{flag} {address}: cannot listen there ({error}); choose a free port, or end what uses it"
-        ) from error
+            port = server.add_insecure_port(str(wanted))
+        else:
+            port = server.add_secure_port(str(wanted), tls.grpc_credentials())
+    except RuntimeError as error:  # which does not say why
+        raise refused(text, flag, hindrance(wanted)) from error
+    return Address(wanted.host, port)

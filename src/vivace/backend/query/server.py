@@ -23,6 +23,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vivace.backend.access.access import Access, access
+from vivace.backend.access.address import Address, listen, where
 from vivace.backend.followed import follow
 from vivace.backend.query.api import Api
 from vivace.backend.query.exposition import Metrics
@@ -36,7 +37,7 @@ from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.settings import StorageSettings
 from vivace.backend.store.store import Store
 from vivace.backend.tenant.overrides import Overrides
-from vivace.errors import ConfigurationError, TargetError, VivaceError
+from vivace.errors import VivaceError
 
 PROCESS: Final = "querier"
 REFRESH_S: Final = 0.25
@@ -86,14 +87,14 @@ def run(
     queriers = Queriers(store.snapshot, limits, settings.multitenancy, report, known)
     workers = Workers(waited=counted.waited.observe)
     api = Api(queriers, workers, counted, settings.data_dir / "metrics", settings.told)
-    listener = listen(settings.http)
+    listener = listen(settings.http, "--http")
     stopped = threading.Event()
     refresher = threading.Thread(
         target=_refresh, args=(queriers, partial(_tidy, store, known), stopped), name="refresh", daemon=True
     )
     try:
         refresher.start()
-        streaming = partial(_streaming, queriers, workers, counted, settings.grpc, allowed)
+        streaming = partial(streaming_server, queriers, workers, counted, settings.grpc, allowed)
         asyncio.run(_serve(api.application(), listener, streaming, allowed, announce))
     finally:
         stopped.set()
@@ -103,18 +104,10 @@ def run(
         listener.close()
 
 
-def _streaming(
-    queriers: Queriers, workers: Workers, metrics: Metrics, address: str, allowed: Access
-) -> tuple[Server, str]:
-    _host_and_port(address, "--grpc")
-    server, port = streaming_server(queriers, workers, metrics, address, allowed)
-    return server, f"{address.rpartition(':')[0]}:{port}"
-
-
 async def _serve(
     application: Starlette,
     listener: socket.socket,
-    streaming: Callable[[], tuple[Server, str]],
+    streaming: Callable[[], tuple[Server, Address]],
     allowed: Access,
     announce: Callable[[str, str], None],
 ) -> None:
@@ -128,8 +121,7 @@ async def _serve(
         await grpc_server.start()
         http = _HttpServer(_http_config(application, allowed, inside))
         serving = asyncio.create_task(http.serve(sockets=[listener]))
-        host, port = listener.getsockname()[:2]
-        announce(f"{host}:{port}", grpc_address)
+        announce(where(listener), str(grpc_address))
         waiting = asyncio.create_task(stopped.wait())
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         http.should_exit = True
@@ -169,25 +161,6 @@ class _HttpServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def _host_and_port(address: str, flag: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ConfigurationError(f"{flag}: {address!r} is not an address; give HOST:PORT, such as 127.0.0.1:3200")
-    return host, int(port)
-
-
-def listen(http: str) -> socket.socket:
-    """A listening socket. ConfigurationError when the address is none, TargetError when it is taken."""
-    host, port = _host_and_port(http, "--http")
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or an answer waits 40 ms for its second part
-        return listener
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise TargetError(f"--http: cannot listen on {http} ({reason}); choose another address") from error
 
 
 def _refresh(queriers: Queriers, tidy: Callable[[], None], stopped: threading.Event) -> None:

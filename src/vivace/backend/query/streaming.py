@@ -13,6 +13,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import DecodeError, Message
 
 from vivace.backend.access.access import Access
+from vivace.backend.access.address import Address
 from vivace.backend.access.rpc import bind
 from vivace.backend.query.exposition import Metrics
 from vivace.backend.query.parameters import metrics_parameters, search_parameters
@@ -42,8 +43,8 @@ Work = Callable[[Reading, Mapping[str, str], Check, Offer], Json]
 
 def streaming_server(
     queriers: Queriers, workers: Workers, metrics: Metrics, address: str, access: Access = OPEN
-) -> tuple[grpc.aio.Server, int]:
-    """A server that is not started yet, and its port. TargetError when the address cannot be used."""
+) -> tuple[grpc.aio.Server, Address]:
+    """A server that is not started yet, and where it will listen. TargetError when the address cannot be used."""
     server = grpc.aio.server(interceptors=access.interceptors(), options=_OPTIONS)
     methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         name: grpc.unary_stream_rpc_method_handler(_Method(name, queriers, workers, metrics).answer)

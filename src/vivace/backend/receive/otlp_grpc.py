@@ -7,6 +7,7 @@ from typing import Final
 import grpc
 
 from vivace.backend.access.access import Access
+from vivace.backend.access.address import Address
 from vivace.backend.access.rpc import CONNECTION_BOUNDS, bind
 from vivace.backend.receive.answer import DETAILS, NotTaken
 from vivace.backend.receive.arrival import Arrivals
@@ -20,8 +21,8 @@ WINDOW_BYTES: Final = 4 << 20
 _TENANT: Final = HEADER.lower()
 
 
-def grpc_server(intake: Intake, address: str, access: Access, arrivals: Arrivals) -> tuple[grpc.aio.Server, int]:
-    """A server that is not started yet, and its port. TargetError when the address cannot be used."""
+def grpc_server(intake: Intake, address: str, access: Access, arrivals: Arrivals) -> tuple[grpc.aio.Server, Address]:
+    """A server that is not started yet, and where it will listen. TargetError when the address cannot be used."""
     server = grpc.aio.server(
         interceptors=access.interceptors(),
         options=[

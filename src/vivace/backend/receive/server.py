@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Final
 import uvicorn
 
 from vivace.backend.access.access import access
+from vivace.backend.access.address import listen, where
 from vivace.backend.followed import follow
 from vivace.backend.receive.arrival import Arrivals
 from vivace.backend.receive.commit import Committer
@@ -27,7 +27,7 @@ from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.log import LogWriter, Sync, cut_torn_tail
 from vivace.backend.store.manifest import read_manifest
 from vivace.backend.tenant.overrides import Overrides
-from vivace.errors import ConfigurationError, TargetError
+from vivace.errors import TargetError
 
 PROCESS: Final = "receiver"
 GRACE_SECONDS: Final = 5.0
@@ -83,15 +83,14 @@ async def _serve(
     committer = Committer(_log(folder, Sync(settings.wal_sync), report), figures, overrides)
     intake = Intake(committer, figures, folder, settings.ahead_bytes, overrides, multitenancy=settings.multitenancy)
     arrivals = Arrivals()
-    server, grpc_port = grpc_server(intake, settings.otlp_grpc, allowed, arrivals)
+    server, grpc_address = grpc_server(intake, settings.otlp_grpc, allowed, arrivals)
     listener = listen(settings.otlp_http, "--otlp-http")
     http = _HttpServer(allowed.uvicorn_config(http_application(intake), GRACE_SECONDS))
     watches = [asyncio.create_task(watch) for watch in (intake.watch(), arrivals.watch())]
     http_task = asyncio.create_task(http.serve(sockets=[listener]))
     await server.start()
     file.start()
-    host, http_port = listener.getsockname()[:2]
-    announce(f"{host_of(settings.otlp_grpc)}:{grpc_port}", f"{host}:{http_port}")
+    announce(str(grpc_address), where(listener))
     waiting = asyncio.create_task(stopped.wait())
     ends: set[asyncio.Future[Any]] = {waiting, *watches, http_task, committer.ended}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -122,23 +121,3 @@ class _HttpServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def host_of(address: str) -> str:
-    """The host of host:port."""
-    return address.rpartition(":")[0]
-
-
-def listen(address: str, flag: str) -> socket.socket:
-    """A listening socket. ConfigurationError for what is no address, TargetError when it cannot be listened on."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ConfigurationError(f"{flag} {address}: not an address; write HOST:PORT, such as 127.0.0.1:4318")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
-    except OSError as error:
-        raise TargetError(
-            f"{flag} {address}: cannot listen there ({error.strerror or error}); choose a free port,"
-            " or end what uses it"
-        ) from error

@@ -5,22 +5,28 @@ What was not told needs no look, and nothing is loaded for it: the processes wai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 
+from vivace.backend.access.address import Address, address
 from vivace.backend.serve.settings import ServeSettings
 from vivace.errors import ConfigurationError, VivaceError
 from vivace.units import format_duration
 
 
-def check(settings: ServeSettings) -> None:
-    """ConfigurationError with a line for each thing that is wrong."""
+def check(settings: ServeSettings, known: Sequence[str] = ()) -> None:
+    """ConfigurationError with a line for each thing that is wrong, after those that are known already."""
     parts: tuple[Callable[[], object], ...] = (
+        lambda: _check_addresses(settings),
         lambda: settings.blocks,
         lambda: _check_access(settings),
         lambda: _check_limits(settings),
         lambda: _check_window(settings.compaction_window_s),
     )
-    problems = [problem for part in parts if (problem := _problem(part)) is not None]
+    _refuse([*known, *(problem for part in parts if (problem := _problem(part)) is not None)])
+
+
+def _refuse(problems: Sequence[str]) -> None:
     if problems:
         raise ConfigurationError("\n".join(problems))
 
@@ -31,6 +37,28 @@ def _problem(part: Callable[[], object]) -> str | None:
     except VivaceError as error:
         return str(error)
     return None
+
+
+def _check_addresses(settings: ServeSettings) -> None:
+    told = {
+        "--http": settings.http,
+        "--grpc": settings.grpc,
+        "--otlp-grpc": settings.otlp_grpc,
+        "--otlp-http": settings.otlp_http,
+    }
+    problems, found = [], dict[str, Address]()
+    for flag, text in told.items():
+        try:
+            found[flag] = address(text, flag)
+        except ConfigurationError as error:
+            problems.append(str(error))
+    _refuse([*problems, *_meetings(found)])
+
+
+def _meetings(found: dict[str, Address]) -> Iterator[str]:
+    for (flag, one), (other_flag, other) in combinations(found.items(), 2):
+        if one.meets(other):
+            yield f"{flag} {one}, {other_flag} {other}: are the same address; give each a port of its own"
 
 
 def _check_access(settings: ServeSettings) -> None:

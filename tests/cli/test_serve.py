@@ -1,0 +1,41 @@
+"""`vivace serve` says everything that is wrong at once, and then does nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+WRONG = {
+    "--wal-sync": "sometimes",
+    "--compaction-window": "long",
+    "--storage-cache": "much",
+    "--http": "127.0.0.1",
+    "--grpc": "127.0.0.1:70000",
+    "--otlp-grpc": "127.0.0.1:4317",
+    "--otlp-http": "127.0.0.1:4317",
+    "--tls-key": "missing.pem",
+    "--tokens": "missing",
+    "--limits": "missing.yaml",
+    "--storage": "ftp://somewhere",
+}
+
+
+def test_every_wrong_flag_is_named_at_once(tmp_path: Path) -> None:
+    flags = [part for flag in WRONG.items() for part in flag]
+    done = subprocess.run(
+        [sys.executable, "-m", "vivace", "serve", *flags],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    begun = ("--otlp-grpc 127.0.0.1:4317, --otlp-http 127.0.0.1:4317: ", "missing.yaml: ")
+    flagged = [flag for flag in WRONG if flag not in {"--otlp-grpc", "--otlp-http", "--limits"}]
+    lines = done.stderr.removeprefix("vivace: ").splitlines()
+    for words in (*flagged, *begun):
+        assert any(line.startswith(words) for line in lines), (words, lines)
+    assert list(tmp_path.iterdir()) == []
