@@ -98,7 +98,7 @@ def test_a_ledger_that_cannot_be_read_is_named_on_one_line(folder: Path, name: s
     assert "\n" not in str(caught.value)
 
 
-def test_ledgers_that_are_not_there_leave_their_charts_out(folder: Path) -> None:
+def test_ledgers_that_are_not_there_leave_their_charts_out_and_say_so(folder: Path) -> None:
     for kind in ("sends.parquet", "queries.parquet", "probes.parquet", "metrics.csv"):
         (folder / f"soak-{kind}").unlink()
     render_run(folder)
@@ -106,3 +106,5 @@ def test_ledgers_that_are_not_there_leave_their_charts_out(folder: Path) -> None
     assert page.headings()[0] == "INVALID"
     assert "Rate" not in page.headings()
     assert not page.all("figure")
+    assert "soak-sends.parquet is not there any more" in (folder / "soak-dashboard.html").read_text()
+    assert "caution: soak-queries.parquet is not there any more" in (folder / "soak-query.log").read_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor
@@ -60,13 +60,23 @@ class Evidence:
 
 def read_evidence(folder: Path, profile: str) -> Evidence:
     """Reads a profile's files; OutputError names the first that cannot be read."""
+    figures = read_figures(folder / f"{profile}.json")
     return Evidence(
-        figures=read_figures(folder / f"{profile}.json"),
+        figures=figures.model_copy(update={"warnings": (*figures.warnings, *_removed(folder, figures))}),
         sends=_ledger(folder, f"{profile}-sends.parquet", SENDS),
         queries=_ledger(folder, f"{profile}-queries.parquet", QUERIES),
         probes=_ledger(folder, f"{profile}-probes.parquet", PROBES),
         metrics=_read(folder / f"{profile}-metrics.csv", METRICS, read_metrics),
     )
+
+
+def _removed(folder: Path, figures: Figures) -> Iterator[str]:
+    """What is to be said of ledgers that the run wrote, and that are not there any more."""
+    parts = {"sends": figures.ingest, "queries": figures.query, "probes": figures.verification}
+    for name, part in parts.items():
+        path = folder / f"{figures.profile}-{name}.parquet"
+        if part is not None and not path.exists():
+            yield f"{path.name} is not there any more: the figures are as measured, its charts are left out"
 
 
 def profiles_in(folder: Path) -> list[str]:
