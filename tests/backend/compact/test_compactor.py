@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.backend.store.data import AT_ONCE, Data, until
@@ -144,21 +146,33 @@ def test_a_damaged_block_is_reported_once_and_the_others_are_compacted(data: Dat
     assert len(pair.reports) == 1
 
 
-def test_blocks_that_cannot_be_made_one_stay_apart(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vivace.backend.compact import merging
-
+@pytest.mark.parametrize("error", [ValueError, TypeError, KeyError, ZeroDivisionError, pa.ArrowNotImplementedError])
+@pytest.mark.parametrize("where", ["merge", "Slices.of", "Input"])
+def test_blocks_that_cannot_be_made_one_stay_apart_for_a_while(
+    data: Data, monkeypatch: pytest.MonkeyPatch, error: type[Exception], where: str
+) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise ValueError("too much")
+        raise error("too\nmuch")
 
-    data.blocks(3)
+    data.blocks(3, "a")
     pair = Pair(data)
-    monkeypatch.setattr(merging, "merge", refuse)
-    assert not pair.compactor.step()
-    assert not pair.compactor.step()
+    with monkeypatch.context() as refusing:
+        refusing.setattr(f"vivace.backend.compact.merging.{where}", refuse)
+        for _ in range(3):
+            assert not pair.compactor.step()
     (report,) = pair.reports
-    assert "too much" in report
-    assert len(data.units()) == 3
+    assert f"{error.__name__}: " in report
+    assert "\n" not in report
+    assert pair.count("tempodb_compaction_errors_total") == 1
     assert list(data.folder.proposals.iterdir()) == []
+    data.blocks(3, "b")
+    pair.indexer = data.indexer(AT_ONCE)
+    assert pair.settle() == 1
+    assert len(data.units()) == 4
+    monkeypatch.setattr(compactor_module, "monotonic", lambda: time.monotonic() + compactor_module.APART_SECONDS)
+    assert pair.settle() == 1
+    assert len(data.units()) == 2
+    assert data.visible() == sent_spans(data.sent)
 
 
 def test_blocks_that_somebody_else_replaced_need_no_word(data: Data) -> None:

@@ -127,7 +127,7 @@ def test_a_damaged_block_is_named(tmp_path: Path, table: str) -> None:
 
 
 def test_what_interrupts_a_merge_leaves_nothing(tmp_path: Path) -> None:
-    class Enough(Exception):
+    class Enough(BaseException):
         pass
 
     def between() -> None:

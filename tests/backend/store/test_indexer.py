@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from tests.backend.store.data import AT_ONCE, NEVER, OFTEN, Data, until
 from tests.backend.store.rebuild import sent_spans
 from tests.backend.store.sample import request
 
-from vivace.backend.store import indexer_figures
+from vivace.backend.store import indexer_figures, merger
 from vivace.backend.store.batch import AttributeLists, Batch
 from vivace.backend.store.flatten import flatten
 from vivace.backend.store.log import Entry, log_numbers, payload_of
 from vivace.backend.store.manifest import read_manifest
+from vivace.backend.store.merge import merge
 from vivace.backend.store.plan import Sizes
+from vivace.backend.store.tables import Tables
 from vivace.backend.store.unit import UnitKind
 from vivace.backend.tenant.identity import SINGLE_TENANT
 from vivace.errors import TargetError
@@ -123,6 +126,56 @@ def test_segments_that_cannot_be_read_any_more_are_made_again_from_the_log(data:
     assert data.visible() == sent_spans(data.sent)
     (report,) = data.reports
     assert "made again from the log" in report
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, MemoryError, pa.ArrowNotImplementedError])
+def test_a_tenant_whose_segments_cannot_be_merged_holds_up_nobody(
+    data: Data, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def refuse(parts: Sequence[Tables], columns: int) -> Tables:
+        if sum(part.spans.num_rows for part in parts) == 45:
+            raise error("too\nmuch")
+        return merge(parts, columns)
+
+    monkeypatch.setattr(merger, "merge", refuse)
+    indexer = data.indexer(Sizes(block_spans=75, small_segments=1 << 30))
+    for tenant in ("a", "b", "a", "b", "a"):
+        data.arrive(1, tenant)
+        indexer.step()
+    until(lambda: not indexer.step() and data.kinds()[UnitKind.SEGMENT] == 0)
+    indexer.close()
+    assert Counter(unit.tenant for unit in data.units()) == {"a": 3, "b": 1}
+    assert data.visible() == sent_spans(data.sent)
+    (report,) = data.reports
+    assert f"{error.__name__}: " in report
+    assert "\n" not in report
+    assert (
+        data.figures.registry.get_sample_value("vivace_merge_errors_total", {"kind": "block", "reason": "spans"}) == 1
+    )
+    data.indexer().close()
+    assert len(data.reports) == 1
+
+
+def test_segments_that_can_become_nothing_are_tried_again(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise KeyError("what nobody thought of")
+
+    indexer = data.indexer(OFTEN)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(merger, "merge", refuse)
+        refusing.setattr(merger, "write_block", refuse)
+        for _ in range(30):
+            data.arrive()
+            indexer.step()
+            time.sleep(0.01)
+        assert data.visible() == sent_spans(data.sent)
+    assert data.kinds() == {UnitKind.SEGMENT: 30}
+    (report,) = data.reports
+    assert "KeyError: " in report
+    assert "tried again" in report
+    until(lambda: not indexer.step() and data.kinds()[UnitKind.BLOCK] > 0)
+    indexer.close()
+    assert data.visible() == sent_spans(data.sent)
 
 
 def test_another_indexer_goes_on_where_one_ended_without_notice(data: Data) -> None:

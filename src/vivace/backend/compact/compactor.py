@@ -21,6 +21,8 @@ from vivace.backend.store.unit import UnitInfo
 
 REST_SECONDS: Final = 10.0
 """So long nothing is tried after the disk could not be written, or storage not be reached."""
+APART_SECONDS: Final = 3600.0
+"""So long blocks are left alone that could not be made one."""
 
 
 class Compactor:
@@ -47,7 +49,8 @@ class Compactor:
         self._between = between
         self.merges = 0
         """How many were begun."""
-        self._apart: set[str] = set()
+        self._apart: dict[str, float] = {}
+        """Blocks that are left alone, and until when."""
         self._proposed: tuple[Proposal, Callable[[], None]] | None = None
         self._failing = False
         self._rest_until = 0.0
@@ -66,10 +69,12 @@ class Compactor:
         manifest = read_manifest(self._folder.manifest)
         self._settle(manifest)
         now_ns = time_ns()
+        now = monotonic()
+        self._apart = {block: until for block, until in self._apart.items() if until > now}
         together = (unit for unit in manifest.units if unit.id not in self._apart)
         planned = [*jobs(together, now_ns, self._settings)]
         self._figures.planned(planned)
-        if monotonic() < self._rest_until:
+        if now < self._rest_until:
             return False
         if old := expired(manifest.units, now_ns, self._retention_s):
             return self._let_go(old)
@@ -113,9 +118,12 @@ class Compactor:
         return self._went_well()
 
     def _leave_apart(self, failure: Unmergeable) -> bool:
-        """Not tried again; what seems damaged the indexer is to look at. Blocks that were replaced need no word."""
+        """Not tried again for a while; what seems damaged the indexer is to look at.
+
+        Blocks that were replaced meanwhile need no word.
+        """
         if failure.blocks <= {unit.id for unit in read_manifest(self._folder.manifest).units}:
-            self._apart |= failure.blocks
+            self._apart |= dict.fromkeys(failure.blocks, monotonic() + APART_SECONDS)
             self._figures.errors.inc()
             self._report(str(failure))
             if failure.unreadable:

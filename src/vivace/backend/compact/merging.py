@@ -16,6 +16,7 @@ from vivace.backend.compact.plan import Job
 from vivace.backend.compact.slices import Slices, kept_columns
 from vivace.backend.store.decode import ATTRIBUTE_COLUMNS
 from vivace.backend.store.merge import merge
+from vivace.backend.store.merger import in_words
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.tables import ARROW, FIXED, attribute_columns
 from vivace.backend.store.unit import UnitInfo, UnitKind, unit_info
@@ -46,16 +47,18 @@ class Unmergeable(Exception):
 def compact(job: Job, storage: Storage, place: Path, between: Callable[[], None] = lambda: None) -> UnitInfo:
     """Makes the blocks of a job one, in a new folder whose name is its ID.
 
-    Unmergeable when that is not possible; OSError when storage cannot be reached, or the new block not be written. Then
-    it left nothing, nor when `between`, which is called now and then, raised something.
+    Unmergeable when that is not possible, for whatever reason; OSError when storage cannot be reached, or the new block
+    not be written. Then it left nothing, nor when `between`, which is called now and then, ended it by raising what is
+    no Exception.
     """
-    inputs = [_opened(unit, storage) for unit in job.inputs]
     try:
-        unit = merge_blocks(inputs, place, between)
+        unit = merge_blocks([_opened(unit, storage) for unit in job.inputs], place, between)
+    except (Unmergeable, OSError):
+        raise
     except Unreadable as error:
         raise Unmergeable({error.block}, str(error), unreadable=True) from error
-    except (pa.ArrowException, ValueError, LookupError, MemoryError) as error:
-        raise Unmergeable({unit.id for unit in job.inputs}, str(error)) from error
+    except Exception as error:  # whatever it is, other blocks can be made one
+        raise Unmergeable({unit.id for unit in job.inputs}, in_words(error)) from error
     return replace(unit, tenant=job.tenant, level=job.level)
 
 

@@ -31,8 +31,8 @@ TAKING_SECONDS: Final = 0.2
 """How often it looks whether what it proposed was taken up."""
 
 
-class _Stopped(Exception):
-    """The process is to end; a merge that runs is given up."""
+class _Stopped(BaseException):
+    """The process is to end; a merge that runs is given up. No failure of that merge, and so no Exception."""
 
 
 def run(

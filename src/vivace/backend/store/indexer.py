@@ -145,10 +145,12 @@ class Indexer:
     def _take_merged(self, wait: bool = False) -> None:
         try:
             merged = self._merger.take(wait)
-        except UnreadableSegments as failure:
-            self._begin_again(failure)
         except Unmerged as failure:
-            self._try_later(failure)
+            self._figures.merge_failed(failure.job)
+            if isinstance(failure, UnreadableSegments):
+                self._begin_again(failure)
+            else:
+                self._try_later(failure)
         else:
             if merged is not None:
                 self._pause = 0.0

@@ -44,6 +44,9 @@ class IndexerFigures:
         self._damaged_blocks = Counter("vivace_blocks_damaged", "Blocks that cannot be read", registry=self.registry)
         self._lost = Counter("vivace_spans_lost", "Spans of blocks that cannot be read", registry=self.registry)
         self._merges = Counter("vivace_merges", "Units made of others", ["kind", "reason"], registry=self.registry)
+        self._failed_merges = Counter(
+            "vivace_merge_errors", "Merges of units that failed", ["kind", "reason"], registry=self.registry
+        )
         self.damaged = Counter("vivace_wal_damaged_bytes", "Bytes of the log without a record", registry=self.registry)
         self.undecodable = Counter("vivace_spans_undecodable", "Spans that were left out", registry=self.registry)
 
@@ -87,6 +90,10 @@ class IndexerFigures:
     def merged(self, job: Merge) -> None:
         """Units became one."""
         self._merges.labels(job.kind, job.reason).inc()
+
+    def merge_failed(self, job: Merge) -> None:
+        """Units could not be made one."""
+        self._failed_merges.labels(job.kind, job.reason).inc()
 
     def _by_tenant(self, name: str, text: str) -> Gauge:
         return Gauge(name, text, ["tenant", "status"], registry=self.registry)
