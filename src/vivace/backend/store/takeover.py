@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from vivace.backend.store.examination import Finding, examine, set_aside
+from vivace.backend.store.examination import Finding, examine, set_aside, take_back
 from vivace.backend.store.folder import sync
 from vivace.backend.store.holdings import RETRY_SECONDS, Holdings
 from vivace.backend.store.means import Means
@@ -138,14 +138,19 @@ class Takeover:
             return
         kept = ""
         if finding.saved is not None:
-            self._show_instead(finding.unit, finding.saved)
-            kept = f"; what is left of it is in {set_aside(self._folder, self._folder.block(finding.unit.id))}"
+            kept = f"; what is left of it is in {self._show_instead(finding.unit, finding.saved)}"
         self._report(f"{finding}{kept}")
         self._figures.damaged_block(finding.lost)
 
-    def _show_instead(self, unit: UnitInfo, saved: Sequence[UnitInfo]) -> None:
+    def _show_instead(self, unit: UnitInfo, saved: Sequence[UnitInfo]) -> Path:
+        """Returns where the block is then. It is set aside first: once it is not named any more it would be garbage at
+        the next start, while one that is named is taken back."""
+        place = self._folder.block(unit.id)
+        aside = set_aside(self._folder, place)
         try:
             self._holdings.replace([unit], saved)
         except OSError:
+            take_back(self._folder, place)
             self._holdings.discard(saved)
             raise
+        return aside
