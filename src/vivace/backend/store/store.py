@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from threading import Lock
+from time import monotonic
+from typing import Final
 
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import read_manifest
@@ -17,6 +20,8 @@ from vivace.backend.store.storage.settings import StorageSettings
 from vivace.backend.store.unit import CACHE_BYTES, ColumnCache, Unit, UnitInfo, UnitKind, UnreadableUnit
 
 Version = tuple[int, int, int]
+NOTICE_SECONDS: Final = 600.0
+"""So often at most the indexer is asked to look at a block; it may have found nothing, or not have been asked."""
 
 
 class Store:
@@ -36,7 +41,8 @@ class Store:
         self._lock = Lock()
         self._version: Version | None = None
         self._units: dict[str, Unit] = {}
-        self._noticed: set[str] = set()
+        self._noticed: dict[str, float] = {}
+        """Blocks that seemed damaged, and when the indexer was asked to look at them."""
 
     def snapshot(self, tenants: Collection[str] | None = None) -> tuple[Unit, ...]:
         """The units of some tenants, or of all, that are visible now; they stay readable as long as they are held."""
@@ -67,6 +73,7 @@ class Store:
                 continue
             for gone in self._units.keys() - units.keys():
                 self._cache.forget(gone)
+                self._noticed.pop(gone, None)
             self._units = units
             return
 
@@ -76,9 +83,10 @@ class Store:
         return Unit(info, self._storage.open(info), self._cache, self._notice)
 
     def _notice(self, error: UnreadableUnit) -> None:
-        """Asks the indexer, once for each block, to look at what seems damaged."""
-        if not error.damaged or error.unit.id in self._noticed:
+        """Asks the indexer to look at what seems damaged; again, but not soon, when it still does."""
+        now = monotonic()
+        if not error.damaged or now < self._noticed.get(error.unit.id, -inf) + NOTICE_SECONDS:
             return
-        self._noticed.add(error.unit.id)
+        self._noticed[error.unit.id] = now
         with suppress(OSError):  # who reads goes on; without room for this nothing would be set aside either
             propose(self._folder, Proposal(frozenset({error.unit.id}), reason=DAMAGED))
