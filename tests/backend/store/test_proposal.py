@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
+import pytest
+
+from vivace.backend.compact.compactor import Compactor
+from vivace.backend.compact.figures import CompactorFigures
+from vivace.backend.store import folder
 from vivace.backend.store.folder import DataFolder
-from vivace.backend.store.proposal import Proposal, propose, read_proposals, unproposed, withdraw
+from vivace.backend.store.proposal import UNFINISHED_SECONDS, Proposal, propose, read_proposals, unproposed, withdraw
+from vivace.backend.store.storage.local import LocalStorage
 from vivace.backend.store.unit import UnitInfo, UnitKind
 
 
@@ -18,11 +26,29 @@ def test_a_proposal_is_read_as_it_was_made_and_then_withdrawn(tmp_path: Path) ->
     data.create()
     (data.proposals / "new").mkdir()
     (data.proposals / "stray").mkdir()
-    (data.proposals / "half.json.tmp").touch()
+    for name, age_s in (("half.json.tmp", 0), ("left.json.tmp", 2 * UNFINISHED_SECONDS)):
+        (data.proposals / name).touch()
+        os.utime(data.proposals / name, (time.time() - age_s,) * 2)
     made = propose(data, Proposal(frozenset({"old", "older"}), (unit("new"),), "compaction"))
     removal = propose(data, Proposal(frozenset({"oldest"}), reason="retention"))
     assert read_proposals(data) == [made, removal]
-    assert {path.name for path in unproposed(data)} == {"stray", "half.json.tmp"}
+    assert {path.name for path in unproposed(data)} == {"stray", "left.json.tmp"}
     withdraw(data, made)
     assert read_proposals(data) == [removal]
     assert not made.folder(data, made.add[0]).exists()
+
+
+def test_a_proposal_that_is_being_written_is_not_in_the_way_of_a_compactor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = DataFolder(tmp_path)
+    data.create()
+    sync = folder.sync
+
+    def compactor_starts(path: Path) -> None:
+        sync(path)
+        Compactor(data, LocalStorage(data), CompactorFigures(), lambda _: None, lambda _: 0.0)
+
+    monkeypatch.setattr(folder, "sync", compactor_starts)
+    made = propose(data, Proposal(frozenset({"old"}), reason="damaged"))
+    assert read_proposals(data) == [made]

@@ -12,11 +12,12 @@ from tests.backend.store.data import Data, until
 from tests.backend.store.rebuild import sent_spans
 
 from vivace.backend.store import examination, holdings, takeover
+from vivace.backend.store import store as store_module
 from vivace.backend.store.block import BlockSource, write_block
 from vivace.backend.store.folder import DataFolder
-from vivace.backend.store.manifest import read_manifest, write_manifest
+from vivace.backend.store.manifest import Manifest, read_manifest, write_manifest
 from vivace.backend.store.merge import merge
-from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals
+from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals, withdraw
 from vivace.backend.store.store import Store
 from vivace.backend.store.unit import UnitInfo, UnitKind, UnreadableUnit, unit_info
 
@@ -166,6 +167,74 @@ def test_a_block_that_a_reader_finds_damaged_is_set_aside(data: Data) -> None:
     (line,) = data.reports
     assert f"{first.spans} spans are lost" in line
     assert data.figures.registry.get_sample_value("vivace_spans_lost_total") == first.spans
+
+
+def test_a_reader_says_again_what_seems_damaged_but_not_soon(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = data.blocks(1)
+    path = data.folder.block(block.id) / "spans.parquet"
+    path.write_bytes(bytes(path.stat().st_size))
+    (unit,) = Store(data.folder.root).snapshot()
+    for _ in range(3):
+        with pytest.raises(UnreadableUnit):
+            unit.slice("spans", 0, 1)
+    (lost,) = read_proposals(data.folder)
+    withdraw(data.folder, lost)
+    monkeypatch.setattr(store_module, "NOTICE_SECONDS", 0)
+    with pytest.raises(UnreadableUnit):
+        unit.slice("spans", 0, 1)
+    (again,) = read_proposals(data.folder)
+    assert (again.remove, again.reason) == (frozenset({block.id}), DAMAGED)
+    settled(data)
+    assert data.units() == ()
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_damaged_block_is_kept_when_its_replacement_is_cut_short(
+    data: Data, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(manifest: Manifest, path: Path) -> None:
+        if written:
+            write_manifest(manifest, path)
+        raise Killed
+
+    first, second = data.blocks(2)
+    path = data.folder.block(first.id) / "spans.parquet"
+    contents = bytes(path.stat().st_size)
+    path.write_bytes(contents)
+    propose(data.folder, Proposal(frozenset({first.id}), reason=DAMAGED))
+    indexer = data.indexer()
+    with monkeypatch.context() as patched:
+        patched.setattr(holdings, "write_manifest", killed)
+        with pytest.raises(Killed):
+            until(indexer.step)
+    settled(data)
+    assert data.units() == (second,)
+    assert (data.folder.damaged / first.id / "spans.parquet").read_bytes() == contents
+    assert data.visible() == sent_spans(data.sent[1:])
+
+
+def test_a_damaged_block_stays_while_the_manifest_cannot_be_written(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (block,) = data.blocks(1)
+    path = data.folder.block(block.id) / "spans.parquet"
+    path.write_bytes(bytes(path.stat().st_size))
+    propose(data.folder, Proposal(frozenset({block.id}), reason=DAMAGED))
+    indexer = data.indexer()
+    with monkeypatch.context() as patched:
+        patched.setattr(holdings, "write_manifest", full)
+        with pytest.raises(OSError, match="No space"):
+            until(indexer.step)
+    assert data.units() == (block,)
+    assert path.exists()
+    until(lambda: not indexer.step() and data.units() == ())
+    assert (data.folder.damaged / block.id / "spans.parquet").exists()
 
 
 def test_what_can_be_read_of_a_damaged_block_is_saved(data: Data) -> None:

@@ -55,7 +55,8 @@ class Compactor:
         self._failing = False
         self._rest_until = 0.0
         for path in unproposed(folder):
-            remove_path(path)
+            with suppress(FileNotFoundError):  # the indexer removes what it took up, at any time
+                remove_path(path)
 
     @property
     def waiting(self) -> bool:

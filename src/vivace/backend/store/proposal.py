@@ -13,12 +13,16 @@ import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import time
 from typing import Final
 
 from vivace.backend.store.folder import DataFolder, complete, sync
 from vivace.backend.store.unit import UnitInfo, UnitKind
 
 SUFFIX: Final = ".json"
+UNFINISHED_SECONDS: Final = 3600.0
+"""Nobody takes so long to write a proposal."""
+_UNFINISHED: Final = f"{SUFFIX}.tmp"
 DAMAGED: Final = "damaged"
 """The reason to remove what cannot be read; it is looked at before it is believed."""
 
@@ -91,6 +95,17 @@ def withdraw(data: DataFolder, proposal: Proposal) -> None:
 
 
 def unproposed(data: DataFolder) -> list[Path]:
-    """What lies among the proposals and belongs to none: garbage, once nobody is writing there."""
+    """What lies among the proposals and belongs to none: garbage, once nobody is writing blocks there.
+
+    Proposals themselves may be being written at any time; one that is not finished is garbage when it is old.
+    """
     kept = {unit.id for proposal in read_proposals(data) for unit in proposal.add}
-    return [path for path in data.proposals.iterdir() if path.suffix != SUFFIX and path.name not in kept]
+    paths = [path for path in data.proposals.iterdir() if path.suffix != SUFFIX and path.name not in kept]
+    return [path for path in paths if not path.name.endswith(_UNFINISHED) or _age_s(path) > UNFINISHED_SECONDS]
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time() - path.stat().st_mtime
+    except FileNotFoundError:  # it is finished now
+        return 0.0
