@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf.json_format import Parse
 from google.rpc.status_pb2 import Status
 from tests.backend.access.certificates import Certificates
 from tests.backend.receive.conftest import EXPORT, Receiver, started
@@ -52,6 +54,21 @@ def test_who_shows_certificate_and_token_may_write(guarded: Receiver, certificat
         assert answer.status == 200
         assert Status.FromString(answer.read()).code == 0
     assert sum(record.batch.spans for record in guarded.records()) == 30
+
+
+def test_who_shows_no_token_is_told_in_the_requests_format(guarded: Receiver, certificates: Certificates) -> None:
+    context = certificates.context(shown=True)
+    for content_type in ("application/x-protobuf", "application/json"):
+        headers = {"Content-Type": content_type}
+        sent = urllib.request.Request(f"https://{guarded.http_address}/v1/traces", request(3), headers)
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(sent, timeout=20, context=context)  # noqa: S310 - https
+        with closing(error.value) as answer:
+            body = answer.read()
+            assert (answer.code, answer.headers["content-type"]) == (401, content_type)
+            assert answer.headers["www-authenticate"] == "Bearer"
+        said = Parse(body, Status()) if content_type.endswith("json") else Status.FromString(body)
+        assert (said.code, said.message) == (grpc.StatusCode.UNAUTHENTICATED.value[0], "unauthorized")
 
 
 def test_what_cannot_be_served_is_said_before_anything_is_done(tmp_path: Path) -> None:

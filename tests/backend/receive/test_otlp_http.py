@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from typing import Any
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import Any, cast
 
 import pytest
+from google.protobuf.json_format import Parse
+from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 from starlette.requests import Request
 from tests.backend.receive.conftest import Receiver
@@ -13,7 +17,7 @@ from tests.backend.store.sample import request
 
 from vivace.backend.receive.answer import Cause, NotTaken
 from vivace.backend.receive.intake import MESSAGE_BYTES
-from vivace.backend.receive.otlp_http import Receiving, unzipped
+from vivace.backend.receive.otlp_http import Receiving, http_application, unzipped
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 GZIP = {**PROTOBUF, "Content-Encoding": "gzip"}
@@ -53,6 +57,48 @@ def test_bad_requests_are_refused(refusing: Receiver, case: str) -> None:
     assert words in Status.FromString(answer).message
     assert answered["content-type"] == "application/x-protobuf"
     assert refusing.logged() is None
+
+
+NOWHERE = {
+    ("POST", "/v1/metrics"): (404, "NOT_FOUND", "send to /v1/traces"),
+    ("GET", "/v1/traces"): (405, "UNIMPLEMENTED", "use POST"),
+}
+
+
+@pytest.mark.parametrize("content_type", ["application/x-protobuf", "application/json"])
+def test_what_is_not_there_is_refused_in_the_requests_format(refusing: Receiver, content_type: str) -> None:
+    for asked, (status, code, words) in NOWHERE.items():
+        with closing(HTTPConnection(refusing.http_address, timeout=20)) as connection:
+            connection.request(*asked, headers={"Content-Type": content_type})
+            answer = connection.getresponse()
+            body = answer.read()
+        assert (answer.status, answer.headers["content-type"]) == (status, content_type)
+        said = Parse(body, Status()) if content_type.endswith("json") else Status.FromString(body)
+        assert said.code == Code.Value(code)
+        assert words in said.message
+        assert answer.headers["allow"] == ("POST" if status == 405 else None)
+
+
+def test_a_defect_is_told_in_the_requests_format() -> None:
+    class Broken:
+        def tenant(self, _: object) -> str:
+            raise RuntimeError("broken")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/traces", "query_string": b""}
+    scope["headers"] = [(b"content-type", b"application/json")]
+    with pytest.raises(RuntimeError, match="broken"):
+        asyncio.run(http_application(cast("Any", Broken()))(scope, receive, send))
+    start, body = sent
+    assert start["status"] == 500
+    assert Parse(body["body"], Status()).code == Code.Value("INTERNAL")
 
 
 @pytest.mark.parametrize("settings", [{"ahead_bytes": 0}])

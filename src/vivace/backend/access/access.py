@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from vivace.backend.access.connections import DEFAULT_BOUNDS, Bounds, bounded
-from vivace.backend.access.http import BearerTokens
+from vivace.backend.access.http import BearerTokens, Refuse, refuse_in_plain_text
 from vivace.backend.access.rpc import BearerTokensInterceptor
 from vivace.backend.access.tls import ServerTls, server_tls
 from vivace.backend.access.tokens import Tokens
@@ -34,10 +34,16 @@ class Access:
         """What is to be called now and then, so that the files are followed."""
         return () if self.tokens is None else (self.tokens.look,)
 
-    def uvicorn_config(self, application: ASGIApp, grace_s: float, bounds: Bounds = DEFAULT_BOUNDS) -> uvicorn.Config:
+    def uvicorn_config(
+        self,
+        application: ASGIApp,
+        grace_s: float,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        refuse: Refuse = refuse_in_plain_text,
+    ) -> uvicorn.Config:
         """Serves the application to those who may call."""
         return uvicorn.Config(
-            application if self.tokens is None else BearerTokens(application, self.tokens),
+            application if self.tokens is None else BearerTokens(application, self.tokens, refuse),
             http=bounded(bounds),
             lifespan="off",
             access_log=False,

@@ -34,6 +34,10 @@ class Cause(Enum):
     TOO_SLOW = (grpc.StatusCode.DEADLINE_EXCEEDED, 408, "too_slow")
     OVERLOADED = (grpc.StatusCode.RESOURCE_EXHAUSTED, 429, "rate_limited")
     UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, 503, "unavailable")
+    UNAUTHORIZED = (grpc.StatusCode.UNAUTHENTICATED, 401, "unauthorized")
+    NO_PATH = (grpc.StatusCode.NOT_FOUND, 404, "no_path")
+    NO_METHOD = (grpc.StatusCode.UNIMPLEMENTED, 405, "no_method")
+    DEFECT = (grpc.StatusCode.INTERNAL, 500, "defect")
 
     def __init__(self, grpc_code: grpc.StatusCode, http_status: int, reason: str) -> None:
         self.grpc_code = grpc_code

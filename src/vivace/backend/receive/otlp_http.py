@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,12 +15,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from vivace.backend.access.http import UNAUTHORIZED
 from vivace.backend.receive.answer import Cause, NotTaken, Taken
 from vivace.backend.receive.intake import MESSAGE_BYTES, Intake
 from vivace.backend.receive.otlp_json import protobuf_of
 from vivace.backend.tenant.identity import HEADER
 
 TRANSPORT: Final = "http"
+PATH: Final = "/v1/traces"
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
 GZIP: Final = "gzip"
@@ -99,7 +101,7 @@ class Receiving:
 
 
 def http_application(intake: Intake) -> Starlette:
-    """The application that answers POST /v1/traces."""
+    """The application that takes requests."""
     receiving = Receiving()
     converter = ThreadPoolExecutor(CONVERSIONS, "convert")
 
@@ -118,7 +120,28 @@ def http_application(intake: Intake) -> Starlette:
         except ClientDisconnect:
             return Response(status_code=Cause.MALFORMED.http_status)
 
-    return Starlette(routes=[Route("/v1/traces", export, methods=["POST"])])
+    return Starlette(routes=[Route(PATH, export, methods=["POST"])], exception_handlers=_REFUSALS)
+
+
+def unauthorized(request: Request) -> Response:
+    """The answer to who has shown no good token."""
+    return _format(request).refused(NotTaken(Cause.UNAUTHORIZED, UNAUTHORIZED))
+
+
+def _refusal(cause: Cause, message: str) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def refused(request: Request, error: Exception) -> Response:
+        response = _format(request).refused(NotTaken(cause, message))
+        response.headers.update(getattr(error, "headers", None) or {})
+        return response
+
+    return refused
+
+
+_REFUSALS: Final = {
+    404: _refusal(Cause.NO_PATH, f"there is nothing here; send to {PATH}"),
+    405: _refusal(Cause.NO_METHOD, "this is no way to send; use POST"),
+    500: _refusal(Cause.DEFECT, "the request failed by a defect of the backend; its messages say more"),
+}
 
 
 def _format(request: Request) -> _Format:

@@ -21,7 +21,7 @@ from vivace.backend.receive.commit import Committer
 from vivace.backend.receive.figures import ReceiverFigures
 from vivace.backend.receive.intake import Intake
 from vivace.backend.receive.otlp_grpc import grpc_server
-from vivace.backend.receive.otlp_http import http_application
+from vivace.backend.receive.otlp_http import http_application, unauthorized
 from vivace.backend.store.figures import FiguresFile
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.log import LogWriter, Sync, cut_torn_tail
@@ -85,7 +85,7 @@ async def _serve(
     arrivals = Arrivals()
     server, grpc_address = grpc_server(intake, settings.otlp_grpc, allowed, arrivals)
     listener = listen(settings.otlp_http, "--otlp-http")
-    http = _HttpServer(allowed.uvicorn_config(http_application(intake), GRACE_SECONDS))
+    http = _HttpServer(allowed.uvicorn_config(http_application(intake), GRACE_SECONDS, refuse=unauthorized))
     watches = [asyncio.create_task(watch) for watch in (intake.watch(), arrivals.watch())]
     http_task = asyncio.create_task(http.serve(sockets=[listener]))
     await server.start()
