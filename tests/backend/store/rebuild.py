@@ -17,7 +17,7 @@ ELEMENT = {Kind.STRS: Kind.STR, Kind.INTS: Kind.INT, Kind.FLOATS: Kind.FLOAT, Ki
 
 
 def sent_spans(requests: Sequence[bytes]) -> Counter[bytes]:
-    """Every span, alone in a ResourceSpans message of its own, attributes in the order of their bytes."""
+    """Every span, alone in a ResourceSpans message of its own, attributes in the order of their keys."""
     found: Counter[bytes] = Counter()
     for request in requests:
         for resource_spans in ExportTraceServiceRequest.FromString(request).resource_spans:
@@ -91,10 +91,17 @@ def canonical(alone: ResourceSpans) -> bytes:
     holders: tuple[Any, ...] = (alone.resource, scope_spans.scope, span, *span.events, *span.links)
     for holder in holders:
         if holder.attributes:
-            ordered = sorted(holder.attributes, key=lambda attribute: attribute.SerializeToString(deterministic=True))
+            ordered = sorted(holder.attributes, key=_kept_order)
             del holder.attributes[:]
             holder.attributes.extend(ordered)
     return alone.SerializeToString(deterministic=True)
+
+
+def _kept_order(attribute: KeyValue) -> tuple[str, str, bytes]:
+    """Of values of one key and type the order is kept, but not of lists and maps."""
+    member = attribute.value.WhichOneof("value") or ""
+    simple = member in MEMBER.values()
+    return attribute.key, member, b"" if simple else attribute.SerializeToString(deterministic=True)
 
 
 def _span(row: dict[str, Any], trace: dict[str, Any]) -> Span:

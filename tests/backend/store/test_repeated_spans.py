@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ BOUNDS = st.sampled_from([0, 1, 3, ATTRIBUTE_COLUMNS])
 
 
 def reordered(contents: bytes, randomness: random.Random) -> bytes:
-    """A request that says the same with attributes in another order."""
+    """A request that says the same with attributes in another order; not those of one key."""
     message = ExportTraceServiceRequest.FromString(contents)
     for resource_spans in message.resource_spans:
         holders: list[Any] = [resource_spans.resource] if resource_spans.HasField("resource") else []
@@ -35,8 +36,13 @@ def reordered(contents: bytes, randomness: random.Random) -> bytes:
             for span in scope_spans.spans:
                 holders += [span, *span.events, *span.links]
         for holder in holders:
-            attributes = list(holder.attributes)
-            randomness.shuffle(attributes)
+            by_key = defaultdict(list)
+            for attribute in holder.attributes:
+                by_key[attribute.key].append(attribute)
+            keys = [attribute.key for attribute in holder.attributes]
+            randomness.shuffle(keys)
+            in_order = {key: iter(attributes) for key, attributes in by_key.items()}
+            attributes = [next(in_order[key]) for key in keys]
             del holder.attributes[:]
             holder.attributes.extend(attributes)
     return message.SerializeToString()
@@ -83,7 +89,7 @@ def assert_in_order(tables: Tables) -> None:
 def whole() -> ResourceSpans:
     """A span that has everything."""
     batch = ResourceSpans(schema_url="resource schema")
-    batch.resource.attributes.extend([text("service.name", "shop"), number("a", 1)])
+    batch.resource.attributes.extend([text("service.name", "shop"), number("a", 1), text("r", "x"), text("r", "y")])
     inner = batch.scope_spans.add(schema_url="scope schema")
     inner.scope.name, inner.scope.version = "sample", "1"
     inner.scope.attributes.append(text("s", "t"))
@@ -99,8 +105,13 @@ def whole() -> ResourceSpans:
     span.attributes.append(KeyValue(key="f", value=AnyValue(double_value=float("nan"))))
     for time in (1, 2):
         span.events.add(time_unix_nano=time, name="seen").attributes.append(number("seed", time))
+        span.events[-1].attributes.extend([text("twice", "x"), text("twice", "y")])
         span.links.add(trace_id=b"l" * 16, span_id=bytes([time] * 8)).attributes.append(number("seed", time))
     return batch
+
+
+def swap(one: AnyValue, other: AnyValue) -> None:
+    one.string_value, other.string_value = other.string_value, one.string_value
 
 
 def change_span(change: Callable[[Span], object]) -> Callable[[ResourceSpans], object]:
@@ -138,6 +149,13 @@ CHANGES: dict[str, Callable[[ResourceSpans], object]] = {
         lambda span: setattr(span.attributes[2].value.kvlist_value.values[0].value, "int_value", 2)
     ),
     "repeated attribute": change_span(lambda span: setattr(span.attributes[4].value, "string_value", "x")),
+    "order of a repeated attribute": change_span(lambda span: swap(span.attributes[3].value, span.attributes[4].value)),
+    "order of a resource's repeated attribute": lambda batch: swap(
+        batch.resource.attributes[2].value, batch.resource.attributes[3].value
+    ),
+    "order of an event's repeated attribute": change_span(
+        lambda span: swap(span.events[0].attributes[1].value, span.events[0].attributes[2].value)
+    ),
     "attribute without a value": change_span(lambda span: span.attributes[5].value.SetInParent()),
     "bits of a NaN": change_span(lambda span: setattr(span.attributes[6].value, "double_value", -float("nan"))),
     "one attribute fewer": change_span(lambda span: span.attributes.pop()),

@@ -13,12 +13,15 @@ import pyarrow as pa
 from vivace.backend.store.assemble import CHILDREN, taken
 from vivace.backend.store.numbering import Numbers, compared, numbered_lists, numbered_rows
 from vivace.backend.store.overflow import joined, overflow_of, overflow_of_columns, placed
-from vivace.backend.store.tables import ATTRIBUTE_SCOPE, Tables, attribute_columns
+from vivace.backend.store.tables import ATTRIBUTE_SCOPE, Kind, Tables, attribute_columns
+from vivace.backend.store.validity import valid_rows
 
 Rows = npt.NDArray[np.int64]
 
 _PLACE: Final = ("table", "row")
 """Columns of the overflow that say what an entry is about, not what it says."""
+_SORTED: Final = ("key", Kind.ANY)
+"""Columns of the overflow whose values make an order."""
 
 
 def contents(
@@ -32,7 +35,7 @@ def contents(
     keys = set(outside.column("key").unique().to_pylist())
     loose = [one for one in attribute_columns(table, rows.schema.names) if one.key in keys]
     left_out = {*known, *(one.name for one in loose)}
-    entries = joined([outside, overflow_of_columns(table, rows, loose)])
+    entries = joined([overflow_of_columns(table, rows, loose), outside])  # the first value is the one with a column
     numbers = [
         compared(column)
         for name, column in zip(rows.schema.names, rows.columns, strict=True)
@@ -44,11 +47,19 @@ def contents(
 
 
 def _entries(entries: pa.RecordBatch, rows: int) -> Numbers:
-    """Numbers of the collections of overflow entries that rows have, in whatever order."""
-    held = [column for name, column in zip(entries.schema.names, entries.columns, strict=True) if name not in _PLACE]
-    codes = numbered_rows([compared(column) for column in held if column.null_count < len(column)], entries.num_rows)
+    """Numbers of the collections of overflow entries that rows have: in whatever order, but for the values of one key
+    and type, which are given as they were sent. The order of lists and maps that share a key is not looked at."""
+    held = {
+        name: column
+        for name, column in zip(entries.schema.names, entries.columns, strict=True)
+        if name not in _PLACE and column.null_count < len(column)
+    }
+    codes = numbered_rows([compared(column) for column in held.values()], entries.num_rows)
+    alike = [compared(held[name]) for name in _SORTED if name in held]
+    alike += [valid_rows(column).astype(np.int32) for name, column in held.items() if name not in _SORTED]
     row = entries.column("row").to_numpy()
-    return numbered_lists(np.bincount(row, minlength=rows), codes[np.lexsort((codes, row))])
+    in_order = np.lexsort((numbered_rows(alike, entries.num_rows), row))  # stable
+    return numbered_lists(np.bincount(row, minlength=rows), codes[in_order])
 
 
 @dataclass(frozen=True, slots=True)
