@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from isal import igzip_lib, isal_zlib
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -19,6 +18,7 @@ from vivace.backend.access.http import UNAUTHORIZED
 from vivace.backend.receive.answer import Cause, NotTaken, Taken
 from vivace.backend.receive.intake import MESSAGE_BYTES, Intake
 from vivace.backend.receive.otlp_json import protobuf_of
+from vivace.backend.receive.unzip import TOO_LARGE, unzipped
 from vivace.backend.tenant.identity import HEADER
 
 TRANSPORT: Final = "http"
@@ -31,7 +31,6 @@ RECEIVING_BYTES: Final = 256 << 20
 CONVERSIONS: Final = 2
 """So many requests are unpacked or converted at once: each may take memory many times its size."""
 _PLAIN: Final = ("", "identity")
-_TOO_LARGE: Final = f"the request is larger than {MESSAGE_BYTES} bytes; send smaller ones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class Receiving:
                 size += len(part)
                 self._bytes += len(part)
                 if size > MESSAGE_BYTES:
-                    raise NotTaken(Cause.TOO_LARGE, _TOO_LARGE)
+                    raise NotTaken(Cause.TOO_LARGE, TOO_LARGE)
                 if self._bytes > self._limit:
                     raise NotTaken(Cause.OVERLOADED, f"{self._bytes} bytes are being received; send again later")
                 parts.append(part)
@@ -147,21 +146,3 @@ _REFUSALS: Final = {
 def _format(request: Request) -> _Format:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return _Format(content_type, request.headers.get("content-encoding", "").strip().lower())
-
-
-def unzipped(body: bytes, limit: int = MESSAGE_BYTES) -> bytes:
-    """Decompresses gzip, of several members too, but never to more than a limit. NotTaken when it cannot."""
-    parts, size = [], 0
-    try:
-        while body:
-            member = isal_zlib.decompressobj(wbits=31)
-            parts.append(member.decompress(body, limit - size + 1))
-            size += len(parts[-1])
-            if size > limit:
-                raise NotTaken(Cause.TOO_LARGE, f"{_TOO_LARGE} (decompressed)")
-            if not member.eof:
-                raise NotTaken(Cause.MALFORMED, "the gzip data end too early; send the whole of them")
-            body = member.unused_data
-    except igzip_lib.IsalError as error:  # type: ignore[misc] # the stub makes it a variable
-        raise NotTaken(Cause.MALFORMED, f"not gzip data: {error}") from error
-    return b"".join(parts)
