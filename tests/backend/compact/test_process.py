@@ -24,12 +24,14 @@ ROUNDS = 10
 SCRIPT = """
 import pathlib, sys
 from vivace.backend.compact import process
+from vivace.backend.followed import follow
 from vivace.backend.tenant.overrides import Overrides
 
-limits = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
+limits = Overrides(pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+follow(limits.looks)
 say = lambda *lines: print(*lines or ["ready"], flush=True)
 process.TAKING_SECONDS = 0.01
-process.run(pathlib.Path(sys.argv[1]), Overrides(limits), say, say)
+process.run(pathlib.Path(sys.argv[1]), limits, say, say)
 """
 
 
