@@ -6,11 +6,13 @@ import socket
 import time
 import urllib.request
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import grpc
 import psutil
 import pytest
+import yaml
 from tests.backend.serve.server import Load, Server, sent_span_ids, stored_span_ids
 
 from vivace.backend.query.tempopb import MESSAGES
@@ -84,6 +86,20 @@ def test_metrics_have_no_series_of_when_each_began(tmp_path: Path) -> None:
     assert not {name for name in names if name.endswith("_created")}
 
 
+def test_the_status_names_every_process_and_the_real_addresses(tmp_path: Path) -> None:
+    backend = Backend(settings(tmp_path))
+    backend.start()
+    try:
+        deadline, expected = time.monotonic() + 20, dict.fromkeys(backend.processes(), "Running")
+        while (states := yaml.safe_load(fetched(backend, "/status/services"))) != expected:
+            assert time.monotonic() < deadline, states
+            time.sleep(0.1)
+        shown = yaml.safe_load(fetched(backend, "/status/config"))
+    finally:
+        backend.stop()
+    assert {name: shown[name] for name in asdict(backend.addresses)} == asdict(backend.addresses)
+
+
 def wait_for_metrics(backend: Backend, spans: int) -> None:
     """Until the metrics of all processes agree with what was sent."""
     deadline = time.monotonic() + 20
@@ -98,9 +114,13 @@ def wait_for_metrics(backend: Backend, spans: int) -> None:
 
 
 def metrics(backend: Backend) -> list[str]:
-    with closing(urllib.request.urlopen(f"http://{backend.addresses.http}/metrics", timeout=10)) as answer:
+    return fetched(backend, "/metrics").splitlines()
+
+
+def fetched(backend: Backend, path: str) -> str:
+    with closing(urllib.request.urlopen(f"http://{backend.addresses.http}{path}", timeout=10)) as answer:
         text: str = answer.read().decode()
-        return text.splitlines()
+        return text
 
 
 def test_a_backend_that_lost_a_process_says_so(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,10 +16,12 @@ from vivace import __version__
 from vivace.backend.query.parameters import MAX_INTERVALS, MAX_LIMIT, MAX_SPANS
 from vivace.backend.query.querier import MEMORY_BYTES, QUERY_BYTES
 from vivace.backend.query.workers import THREADS, WAITING
+from vivace.backend.store.folder import DataFolder
 from vivace.backend.tenant.limits import Limits
 from vivace.backend.tenant.overrides import Overrides
 
-PROCESSES: Final = ("receiver", "indexer")
+PROCESSES: Final = ("receiver", "indexer", "compactor")
+"""Those beside the querier."""
 ALIVE_S: Final = 5.0
 """A process that wrote its metrics within this time is taken to be up."""
 ETAG: Final = '"0"'
@@ -42,9 +45,11 @@ class Status:
     def __init__(
         self, metrics_folder: Path, told: Mapping[str, object], paths: Sequence[str], overrides: Overrides
     ) -> None:
-        """`told` is what the process was started with."""
+        """`told` is what the process was started with; the folder of metrics lies in the data folder."""
         self._overrides = overrides
         self._metrics_folder = metrics_folder
+        self._addresses = DataFolder(metrics_folder.parent).addresses
+        self._since = time.monotonic()
         self._told = told
         self._paths = paths
 
@@ -59,10 +64,8 @@ class Status:
 
     async def services(self, _: Request) -> Response:
         """GET /status/services."""
-        running = {name: written_lately(self._metrics_folder / f"{name}.prom") for name in PROCESSES} | {
-            "querier": True
-        }
-        return PlainTextResponse("".join(f"{name}: {'Running' if up else 'Failed'}\n" for name, up in running.items()))
+        states = {name: self._state(name) for name in PROCESSES} | {"querier": "Running"}
+        return PlainTextResponse("".join(f"{name}: {state}\n" for name, state in states.items()))
 
     async def endpoints(self, _: Request) -> Response:
         """GET /status/endpoints."""
@@ -70,7 +73,8 @@ class Status:
 
     async def config(self, _: Request) -> Response:
         """GET /status/config."""
-        return _yaml({**self._told, "bounds": dict(LIMITS), "defaults": self._overrides.defaults().shown()})
+        told = {**self._told, **self._real_addresses()}
+        return _yaml({**told, "bounds": dict(LIMITS), "defaults": self._overrides.defaults().shown()})
 
     async def limits(self, _: Request) -> Response:
         """GET /status/overrides: what holds for every tenant, and for those that have limits of their own."""
@@ -87,6 +91,20 @@ class Status:
         defaults, built_in = self._overrides.defaults().shown(), Limits().shown()
         own = {tenant: _differing(one.shown(), defaults) for tenant, one in self._overrides.tenants().items()}
         return _yaml({"defaults": _differing(defaults, built_in), "overrides": own})
+
+    def _state(self, process: str) -> str:
+        """In Tempo's words; who is not heard of is given time to start."""
+        if written_lately(self._metrics_folder / f"{process}.prom"):
+            return "Running"
+        return "Starting" if time.monotonic() - self._since < ALIVE_S else "Failed"
+
+    def _real_addresses(self) -> Mapping[str, str]:
+        """Where the backend listens, which is not what it was told where a port was free to choose."""
+        try:
+            found: Mapping[str, str] = json.loads(self._addresses.read_text(encoding="utf-8"))
+        except FileNotFoundError:  # the other processes are starting
+            return {}
+        return found
 
     def _all_limits(self) -> Mapping[str, object]:
         own = {tenant: limits.shown() for tenant, limits in self._overrides.tenants().items()}
