@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from itertools import groupby
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from lark import Token, Transformer, v_args
 
@@ -48,11 +48,12 @@ from vivace.traceql.tree import (
     TopBottom,
     Unary,
 )
-from vivace.traceql.types import NUMERIC
+from vivace.traceql.types import NUMERIC, decided
 
 Reference = Attribute | IntrinsicField
 Series = MetricsPipeline | MetricsOperation
 Node = TypeVar("Node")
+_FALSE: Final = Static(StaticType.BOOL, False)
 
 
 @v_args(inline=True)
@@ -108,7 +109,7 @@ class TreeBuilder(Transformer[Token, Query]):
         def combine(operator: str, left: FieldExpression, right: FieldExpression) -> FieldExpression:
             return Binary(Operator(operator), left, right)
 
-        return _chain(first, rest, combine)
+        return _chain(first, rest, combine, _settled)
 
     def field_binary(self, left: FieldExpression, operator: Token, right: FieldExpression) -> Binary:
         return Binary(Operator(operator), left, right)
@@ -223,14 +224,31 @@ def _placed(token: Token, evaluate: Callable[[str], Node]) -> Node:
         raise syntax_error(str(error), token.line or 0, token.column or 0) from None
 
 
-def _chain(first: Node, rest: tuple[object, ...], combine: Callable[[str, Node, Node], Node]) -> Node:
-    """`first op node op node …` from the left; `rest` is operators and nodes by turns."""
+def _chain(
+    first: Node,
+    rest: tuple[object, ...],
+    combine: Callable[[str, Node, Node], Node],
+    settled: Callable[[str, Sequence[Node]], Sequence[Node]] = lambda _, operands: operands,
+) -> Node:
+    """`first op node op node …` from the left; `rest` is operators and nodes by turns.
+
+    Operands that are `settled` may be joined in any order.
+    """
     node = first
     for operator, run in groupby(zip(rest[::2], rest[1::2], strict=True), key=lambda pair: str(pair[0])):
         operands = [node, *(cast("Node", operand) for _, operand in run)]
         join = partial(combine, operator)
-        node = _balanced(operands, join) if len(operands) > LONGEST_CHAIN else reduce(join, operands)
+        long = len(operands) > LONGEST_CHAIN
+        node = _balanced(settled(operator, operands), join) if long else reduce(join, operands)
     return node
+
+
+def _settled(operator: str, operands: Sequence[FieldExpression]) -> Sequence[FieldExpression]:
+    """What is nil on the left of `||` makes it false; of a chain only the first operand stands there by itself."""
+    if operator != Operator.OR:
+        return operands
+    first = Binary(Operator.OR, operands[0], operands[1])
+    return [first, *(one if decided(one) else Binary(Operator.OR, _FALSE, one) for one in operands[2:])]
 
 
 def _balanced(operands: Sequence[Node], join: Callable[[Node, Node], Node]) -> Node:

@@ -64,6 +64,19 @@ def static_type(expression: FieldExpression) -> StaticType:
             assert_never(expression)
 
 
+def decided(expression: FieldExpression) -> bool:
+    """Whether the expression is true or false whatever the data hold, and never nil."""
+    match expression:
+        case Static():
+            return expression.type is StaticType.BOOL
+        case Unary():
+            return expression.operator is Operator.NOT and decided(expression.operand)
+        case Binary():
+            return expression.operator not in ARITHMETIC
+        case _:
+            return False
+
+
 def references_span(expression: FieldExpression) -> bool:
     """Whether the expression reads anything of a span."""
     match expression:

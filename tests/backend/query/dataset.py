@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial, reduce
+from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
@@ -210,8 +212,19 @@ comparisons = st.one_of(
         st.integers(-2, 6).map(_static),
     ),
 )
+chains = st.builds(
+    lambda field, values, joined: reduce(
+        partial(Binary, joined[0]), (Binary(joined[1], field, _static(value)) for value in values)
+    ),
+    st.one_of(
+        attribute_fields,
+        st.sampled_from([Intrinsic.SPAN_NAME, Intrinsic.EVENT_NAME, Intrinsic.TRACE_ROOT_NAME]).map(_intrinsic),
+    ),
+    st.lists(scalars, min_size=2, max_size=5),
+    st.sampled_from(list(product((Operator.AND, Operator.OR), EQUALITY))),
+)
 expressions: st.SearchStrategy[FieldExpression] = st.recursive(
-    st.one_of(comparisons, comparisons, comparisons, attribute_fields, st.booleans().map(_static)),
+    st.one_of(comparisons, comparisons, comparisons, chains, attribute_fields, st.booleans().map(_static)),
     lambda inner: st.one_of(
         st.builds(Binary, st.sampled_from([Operator.AND, Operator.OR]), inner, inner),
         st.builds(Unary, st.just(Operator.NOT), inner),

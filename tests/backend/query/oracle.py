@@ -346,7 +346,7 @@ class Oracle:
         if side.scope is not Scope.NONE:
             return side.name not in self.attributes(side.scope, node, child)
         own, above = (side.name not in self.attributes(scope, node, child) for scope in (Scope.SPAN, Scope.RESOURCE))
-        if all(condition.absence for condition in self.conditions.on(Scope.SPAN, side.name)):
+        if all(condition.absence for condition in self.conditions.on(Attribute(Scope.SPAN, side.name))):
             return own or above
         return own
 
@@ -375,7 +375,7 @@ class Oracle:
     def let_through(self, value: Any, scope: Scope, name: str) -> Any:
         if not isinstance(value, list):
             return value
-        asked = self.conditions.on(scope, name)
+        asked = self.conditions.on(Attribute(scope, name))
         kept = [one for one in value if any(passes(condition, one) for condition in asked)]
         return kept or NIL
 

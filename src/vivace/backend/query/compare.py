@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator as python
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -107,6 +107,43 @@ def _judge(operator: Operator, left: Part, right: Part | Static, check: Check) -
         flipped = FLIPPED.get(operator, operator)
         return _reduced(operator, right, _scalars(flipped, right.elements, left.take(right.row), check))
     return _scalars(operator, left, right, check)
+
+
+def among(operator: Operator, left: Sequence[Part], literals: Sequence[Static], rows: int) -> Mask:
+    """The rows for which a value equals any of the literals; with != those for which it differs from all of them.
+
+    All literals are of one type, or numbers.
+    """
+    mask = np.zeros(rows, np.bool_)
+    for part in left:
+        if isinstance(part, Lists):
+            mask |= _reduced(operator, part, _among(operator, part.elements, literals))
+        else:
+            mask |= _among(operator, part, literals)
+    return mask
+
+
+def _among(operator: Operator, part: Column | Identifiers, literals: Sequence[Static]) -> Mask:
+    kind = Type.STRING if isinstance(part, Identifiers) else part.type
+    if not _together(kind, _LITERALS[literals[0].type]):
+        return np.zeros(len(part), np.bool_)
+    found = part.within([str(one.value) for one in literals]) if isinstance(part, Identifiers) else _in(part, literals)
+    return found if operator is Operator.EQUAL else ~found & part.known
+
+
+def _in(column: Column, literals: Sequence[Static]) -> Mask:
+    if column.type is Type.STRING:
+        words = pa.array([], pa.string()) if column.words is None else column.words
+        return _looked_up(column, _truth(pc.is_in(words, pa.array([str(one.value) for one in literals], pa.string()))))
+    numbers = [_number(literal) for literal in literals]
+    whole = [number for number in numbers if isinstance(number, int)]
+    fractions = [number for number in numbers if isinstance(number, float)]
+    if column.data.dtype.kind == "f":
+        whole, fractions = [], numbers
+    found = np.isin(column.data.astype(np.int64, copy=False), np.array(whole, np.int64)) if whole else False
+    if fractions:
+        found |= np.isin(column.data.astype(np.float64, copy=False), np.array(fractions, np.float64))
+    return np.asarray(found & column.known)
 
 
 def _identifiers(operator: Operator, left: Identifiers, right: Part | Static, check: Check) -> Mask:

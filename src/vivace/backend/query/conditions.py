@@ -6,8 +6,10 @@ It decides which spans are looked at (those for which a condition holds), which 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from vivace.backend.query.compare import COMPARISONS, FLIPPED
 from vivace.traceql.tree import (
@@ -16,6 +18,7 @@ from vivace.traceql.tree import (
     Binary,
     FieldExpression,
     GroupBy,
+    Intrinsic,
     IntrinsicField,
     Operator,
     Pipeline,
@@ -47,7 +50,7 @@ class Condition:
         return self.operand is not None and self.operand.type is StaticType.NIL
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Conditions:
     """All of a query's. `every` span is looked at when a filter asks for nothing; `joint` when all must hold."""
 
@@ -56,16 +59,33 @@ class Conditions:
     every: bool = False
     joint: bool = True
 
-    def on(self, scope: Scope, name: str) -> tuple[Condition, ...]:
-        """Those about an attribute in one scope; unscoped ones look at spans and resources."""
-        scopes = {scope, Scope.NONE} if scope in (Scope.SPAN, Scope.RESOURCE) else {scope}
-        return tuple(
-            condition
-            for condition in self.asked
-            if isinstance(condition.field, Attribute)
-            and condition.field.name == name
-            and condition.field.scope in scopes
-        )
+    def on(self, field: Attribute | IntrinsicField) -> tuple[Condition, ...]:
+        """Those about an intrinsic, or an attribute in one scope; unscoped ones look at spans and resources."""
+        return tuple(condition for name in _names(field) for condition in self._asked.get(name, ()))
+
+    def selects(self, field: Attribute | IntrinsicField) -> bool:
+        """Whether the field is among those selected."""
+        return not self._selected.isdisjoint(_names(field))
+
+    @cached_property
+    def _asked(self) -> Mapping[Attribute | Intrinsic, Sequence[Condition]]:
+        found: dict[Attribute | Intrinsic, list[Condition]] = defaultdict(list)
+        for condition in self.asked:
+            found[_names(condition.field)[0]].append(condition)
+        return dict(found)
+
+    @cached_property
+    def _selected(self) -> frozenset[Attribute | Intrinsic]:
+        return frozenset(_names(field)[0] for field in self.selected)
+
+
+def _names(field: Attribute | IntrinsicField) -> tuple[Attribute | Intrinsic, ...]:
+    """What a field is, however it is spelt; and what else asks for it."""
+    if isinstance(field, IntrinsicField):
+        return (field.intrinsic,)
+    if field.scope in (Scope.SPAN, Scope.RESOURCE):
+        return field, Attribute(Scope.NONE, field.name)
+    return (field,)
 
 
 @dataclass(slots=True)

@@ -6,16 +6,18 @@ for events or links holds for a span when it holds for any of them; the terms of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial, reduce
 from typing import Final
 
 import numpy as np
 
 from vivace.backend.query.arithmetic import ARITHMETIC, calculate, negate
-from vivace.backend.query.compare import COMPARISONS, Check, compare, still
+from vivace.backend.query.compare import COMPARISONS, Check, among, compare, still
 from vivace.backend.query.conditions import Condition, Conditions, comparison, fields
 from vivace.backend.query.fields import TABLES, Frame, held, read, tables
+from vivace.backend.query.membership import Membership, Term, bundled, conjuncts, disjuncts, read_by, satisfied
 from vivace.backend.query.value import Column, Lists, Mask, Part, Rows, Type, Value, known
 from vivace.traceql.tree import (
     Attribute,
@@ -44,6 +46,7 @@ class Evaluation:
         """`check` is called now and then, and raises when nobody waits for the answer any more."""
         self.conditions = conditions
         self.check = check
+        self._arrays: dict[tuple[Frame, Attribute], tuple[Part, ...]] = {}
 
     def matching(self, expression: FieldExpression, frame: Frame) -> Mask:
         """The spans of a frame that a filter with this expression selects."""
@@ -52,11 +55,13 @@ class Evaluation:
             return mask
         return mask & self._looked_at(frame)
 
-    def truth(self, expression: FieldExpression, frame: Frame) -> Mask:
+    def truth(self, expression: Term, frame: Frame) -> Mask:
         """Where an expression is true."""
+        if isinstance(expression, Membership):
+            return self._member(expression, frame)
         if isinstance(expression, Binary):
             if expression.operator is Operator.AND:
-                return self._all(list(_conjuncts(expression)), frame)
+                return self._all(bundled(conjuncts(expression), Operator.NOT_EQUAL), frame)
             if expression.operator is Operator.OR:
                 return self._either(expression, frame)
             if expression.operator in COMPARISONS:
@@ -79,7 +84,7 @@ class Evaluation:
             return calculate(expression.operator, left, right, len(frame))
         return (Column(Type.BOOL, self.truth(expression, frame)),)
 
-    def _all(self, terms: Sequence[FieldExpression], frame: Frame) -> Mask:
+    def _all(self, terms: Sequence[Term], frame: Frame) -> Mask:
         of_children = [_children_read(term, frame) if frame.table == "spans" else frozenset() for term in terms]
         mask = np.ones(len(frame), np.bool_)
         plain = [term for term, children in zip(terms, of_children, strict=True) if len(children) != 1]
@@ -93,18 +98,18 @@ class Evaluation:
                 mask[places] = self._any(group, child, frame.within(_mask_of(places, len(frame))))
         return mask
 
-    def _narrowed(self, term: FieldExpression, frame: Frame, mask: Mask) -> Mask:
+    def _narrowed(self, term: Term, frame: Frame, mask: Mask) -> Mask:
         """The mask with one more term; where few rows are left only they are looked at."""
-        places = np.flatnonzero(mask)
-        if not len(places):
+        left = np.count_nonzero(mask)
+        if not left:
             return mask
-        if len(places) > _FEW * len(mask):
+        if left > _FEW * len(mask):
             return mask & self.truth(term, frame)
         result = np.zeros_like(mask)
-        result[places[self.truth(term, frame.within(mask))]] = True
+        result[np.flatnonzero(mask)[self.truth(term, frame.within(mask))]] = True
         return result
 
-    def _any(self, terms: Sequence[FieldExpression], child: str, frame: Frame) -> Mask:
+    def _any(self, terms: Sequence[Term], child: str, frame: Frame) -> Mask:
         """The spans of which any event or link satisfies all terms."""
         rows, place = children_of(frame, child)
         inner = Frame(frame.view, child, rows)
@@ -114,24 +119,41 @@ class Evaluation:
 
     def _either(self, expression: Binary, frame: Frame) -> Mask:
         """Left, or right where left is false; a left side that is nil makes the whole false."""
+        terms = bundled(disjuncts(expression), Operator.EQUAL)
+        if terms != [expression]:
+            mask = np.zeros(len(frame), np.bool_)
+            for term in terms:
+                mask |= self._narrowed(term, frame, ~mask)
+            return mask
         left = self.value(expression.left, frame)
         mask = _true(left, len(frame))
         rest = _booleans(left, len(frame)) & ~mask
         return mask | self._narrowed(expression.right, frame, rest)
 
     def _comparison(self, expression: Binary, frame: Frame) -> Mask:
-        if frame.table == "spans":
-            child = _child(expression, frame)
-            if child is not None:
-                return self._any([expression], child, frame)
-            above = _level(expression, frame)
-            if above:
-                mask = self._comparison(expression, Frame(frame.view, above))
-                if not mask.any():
-                    return np.zeros(len(frame), np.bool_)
-                place = frame.of(above)
-                return mask if place is None else mask[place]
-        return self._compared(expression, frame)
+        return self._placed(expression, _level(expression, frame), frame, partial(self._compared, expression))
+
+    def _member(self, term: Membership, frame: Frame) -> Mask:
+        def judge(inner: Frame) -> Mask:
+            return among(term.operator, self._read(term.field, inner), term.literals, len(inner))
+
+        return self._placed(term, _small(term.field, frame), frame, judge)
+
+    def _placed(self, term: Term, above: str | None, frame: Frame, judge: Callable[[Frame], Mask]) -> Mask:
+        """Judged for a span's events or links, or in the table above that holds what is read, where there is one."""
+        self.check()
+        if frame.table != "spans":
+            return judge(frame)
+        child = _child(term, frame)
+        if child is not None:
+            return self._any([term], child, frame)
+        if above is None:
+            return judge(frame)
+        mask = judge(Frame(frame.view, above))
+        if not mask.any():
+            return np.zeros(len(frame), np.bool_)
+        place = frame.of(above)
+        return mask if place is None else mask[place]
 
     def _compared(self, expression: Binary, frame: Frame) -> Mask:
         for side, other in ((expression.left, expression.right), (expression.right, expression.left)):
@@ -179,7 +201,7 @@ class Evaluation:
         if frame.table != "spans":
             return ~_held(frame, "resources", side.name)
         own = ~_held(frame, "spans", side.name)
-        if all(condition.absence for condition in self.conditions.on(Scope.SPAN, side.name)):
+        if all(condition.absence for condition in self.conditions.on(Attribute(Scope.SPAN, side.name))):
             return own | ~_held(frame, "resources", side.name)
         return own
 
@@ -190,9 +212,17 @@ class Evaluation:
         parts = read(field, frame)
         if isinstance(field, IntrinsicField) or not any(isinstance(part, Lists) for part in parts):
             return parts
-        scope = Scope.SPAN if field.scope is Scope.NONE else field.scope
-        asked = self.conditions.on(scope, field.name)
-        return tuple(let_through(part, asked) if isinstance(part, Lists) else part for part in parts)
+        return tuple(part.take(frame.rows) for part in self._with_arrays(field, replace(frame, rows=None)))
+
+    def _with_arrays(self, field: Attribute, frame: Frame) -> tuple[Part, ...]:
+        """The values of a field in a whole table; a chain asks for the same ones once per term."""
+        if (frame, field) not in self._arrays:
+            scope = Scope.SPAN if field.scope is Scope.NONE else field.scope
+            asked = self.conditions.on(Attribute(scope, field.name))
+            self._arrays[frame, field] = tuple(
+                let_through(part, asked) if isinstance(part, Lists) else part for part in read(field, frame)
+            )
+        return self._arrays[frame, field]
 
     def _first_child(self, field: Attribute | IntrinsicField, child: str, frame: Frame) -> tuple[Part, ...]:
         """The value of the first event or link that has one, for uses other than comparisons."""
@@ -211,15 +241,15 @@ class Evaluation:
 
     def _looked_at(self, frame: Frame) -> Mask:
         """The spans for which any of the query's conditions holds, or all when they are joint."""
-        by_field: dict[Attribute | IntrinsicField, list[Mask]] = {}
+        by_field: dict[Attribute | IntrinsicField, list[Condition]] = {}
         for condition in self.conditions.asked:
-            by_field.setdefault(condition.field, []).append(self._holds(condition, frame))
-        masks = [np.logical_or.reduce(masks) for masks in by_field.values()]
+            by_field.setdefault(condition.field, []).append(condition)
+        holds = (self._hold(field, asked, frame) for field, asked in by_field.items())
         if self.conditions.joint:
-            return np.asarray(np.logical_and.reduce(masks))
+            return reduce(np.logical_and, holds)
         if any("traces" in tables(field, frame.view) for field in by_field):
             return np.ones(len(frame), np.bool_)
-        return np.asarray(np.logical_or.reduce(masks))
+        return reduce(np.logical_or, holds)
 
     def together(self, frame: Frame) -> Mask:
         """The events or links of a frame for which all conditions about events or links hold."""
@@ -229,23 +259,19 @@ class Evaluation:
                 mask &= self._compared(_asked(condition.field, condition), frame)
         return mask
 
-    def _holds(self, condition: Condition, frame: Frame) -> Mask:
-        levels = [condition.field]
-        if isinstance(condition.field, Attribute) and condition.field.scope is Scope.NONE:
-            levels = [Attribute(scope, condition.field.name) for scope in (Scope.SPAN, Scope.RESOURCE)]
-        return reduce(np.logical_or, (self._comparison(_asked(level, condition), frame) for level in levels))
+    def _hold(self, field: Attribute | IntrinsicField, asked: Iterable[Condition], frame: Frame) -> Mask:
+        """Where any of the conditions on a field holds."""
+        levels = [field]
+        if isinstance(field, Attribute) and field.scope is Scope.NONE:
+            levels = [Attribute(scope, field.name) for scope in (Scope.SPAN, Scope.RESOURCE)]
+        terms = bundled((_asked(level, condition) for level in levels for condition in asked), Operator.EQUAL)
+        return reduce(np.logical_or, (self.truth(term, frame) for term in terms))
 
 
-def let_through(arrays: Lists, asked: Iterable[Condition]) -> Lists:
+def let_through(arrays: Lists, asked: Sequence[Condition]) -> Lists:
     """The elements of arrays that satisfy any of the conditions on their key; an array without any is absent."""
     elements = arrays.elements
-    keep = np.zeros(len(elements), np.bool_)
-    for condition in asked:
-        if condition.operator is None or condition.operand is None:
-            keep |= elements.known
-        elif not condition.absence:
-            keep |= compare(condition.operator, (elements,), condition.operand, len(elements))
-    kept = np.flatnonzero(keep)
+    kept = np.flatnonzero(satisfied(elements, asked))
     rows = arrays.row[kept]
     return Lists(elements.take(kept), rows, _mask_of(rows, len(arrays)))
 
@@ -274,12 +300,12 @@ def children_of(frame: Frame, child: str) -> tuple[Rows, Rows]:
     return np.repeat(start, counts) + within, place
 
 
-def _children_read(expression: FieldExpression, frame: Frame) -> frozenset[str]:
+def _children_read(expression: Term, frame: Frame) -> frozenset[str]:
     """Which of events and links an expression reads."""
-    return frozenset(_CHILDREN) & {table for field in fields(expression) for table in tables(field, frame.view)}
+    return frozenset(_CHILDREN) & {table for field in read_by(expression) for table in tables(field, frame.view)}
 
 
-def _child(expression: FieldExpression, frame: Frame) -> str | None:
+def _child(expression: Term, frame: Frame) -> str | None:
     """The table of events or links on which a comparison is judged: events when it reads both."""
     read_from = _children_read(expression, frame)
     return next((child for child in _CHILDREN if child in read_from), None)
@@ -290,16 +316,20 @@ def _level(expression: Binary, frame: Frame) -> str | None:
     condition = comparison(expression)
     if condition is None or (condition.absence and getattr(condition.field, "scope", None) is Scope.NONE):
         return None
-    read_from = tables(condition.field, frame.view)
+    return _small(condition.field, frame)
+
+
+def _small(field: Attribute | IntrinsicField, frame: Frame) -> str | None:
+    read_from = tables(field, frame.view)
     return next((table for table in _ABOVE if read_from == {table}), None)
 
 
-def _cost(expression: FieldExpression, frame: Frame) -> int:
+def _cost(expression: Term, frame: Frame) -> int:
     """How dear an expression is to judge, roughly: what reads small tables comes first, what numbers trees last."""
-    read_from = {table for field in fields(expression) for table in tables(field, frame.view)}
+    read_from = {table for field in read_by(expression) for table in tables(field, frame.view)}
     if read_from <= {"resources", "scopes"}:
         return 0
-    numbered = any(isinstance(field, IntrinsicField) and field.intrinsic in _NUMBERED for field in fields(expression))
+    numbered = any(isinstance(field, IntrinsicField) and field.intrinsic in _NUMBERED for field in read_by(expression))
     return 2 if numbered else 1
 
 
@@ -311,14 +341,6 @@ _NUMBERED: Final = frozenset(
         Intrinsic.SPAN_CHILD_COUNT,
     }
 )
-
-
-def _conjuncts(expression: FieldExpression) -> Iterable[FieldExpression]:
-    if isinstance(expression, Binary) and expression.operator is Operator.AND:
-        yield from _conjuncts(expression.left)
-        yield from _conjuncts(expression.right)
-    else:
-        yield expression
 
 
 def _negates(expression: FieldExpression) -> bool:

@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from vivace.backend.query.compare import compare
 from vivace.backend.query.conditions import Condition, Conditions
 from vivace.backend.query.expression import Evaluation, children_of, let_through
 from vivace.backend.query.fields import INTRINSICS, TABLES, Frame, held, read
-from vivace.backend.query.value import Column, Identifiers, Lists, Mask, Part, Rows, Type
+from vivace.backend.query.membership import satisfied
+from vivace.backend.query.value import Column, Identifiers, Lists, Part, Rows, Type
 from vivace.backend.query.view import View
 from vivace.traceql.text import duration_text
 from vivace.traceql.tree import Attribute, Intrinsic, IntrinsicField, Scope
@@ -52,9 +52,8 @@ def shown(view: View, rows: Rows, conditions: Conditions) -> list[Shown]:
     """For each of some span rows what a query's answer names."""
     spans = [Shown() for _ in rows]
     for mentioned in _levels(conditions):
-        asked = tuple(one for one in conditions.asked if _covers(one.field, mentioned))
-        selected = any(_covers(one, mentioned) for one in conditions.selected)
-        for place, value in _values(view, rows, mentioned, (*asked, *_everything(mentioned, selected)), conditions):
+        asked = (*conditions.on(mentioned), *([Condition(mentioned)] if conditions.selects(mentioned) else ()))
+        for place, value in _values(view, rows, mentioned, asked, conditions):
             if isinstance(mentioned, IntrinsicField) and mentioned.intrinsic is Intrinsic.SPAN_NAME:
                 spans[place].name = str(value["stringValue"])
             else:
@@ -69,10 +68,6 @@ def label(mentioned: Field) -> str:
     return _SHORT.get(mentioned.intrinsic, mentioned.intrinsic.value)
 
 
-def _everything(mentioned: Field, selected: bool) -> tuple[Condition, ...]:
-    return (Condition(mentioned),) if selected else ()
-
-
 def _levels(conditions: Conditions) -> list[Field]:
     """The fields to show; an unscoped attribute is looked for on the span and on its resource."""
     found: dict[tuple[str, str], Field] = {}
@@ -85,18 +80,6 @@ def _levels(conditions: Conditions) -> list[Field]:
             for scope in (Scope.SPAN, Scope.RESOURCE) if unscoped else (mentioned.scope,):
                 found.setdefault((scope.value, mentioned.name), Attribute(scope, mentioned.name))
     return list(found.values())
-
-
-def _covers(asked: Field, level: Field) -> bool:
-    if isinstance(asked, IntrinsicField) or isinstance(level, IntrinsicField):
-        return (
-            isinstance(asked, IntrinsicField)
-            and isinstance(level, IntrinsicField)
-            and asked.intrinsic is level.intrinsic
-        )
-    if asked.name != level.name:
-        return False
-    return asked.scope is level.scope or (asked.scope is Scope.NONE and level.scope in (Scope.SPAN, Scope.RESOURCE))
 
 
 def _values(
@@ -132,20 +115,10 @@ def _of_frame(mentioned: Field, asked: Sequence[Condition], frame: Frame) -> Ite
         if isinstance(part, Lists):
             yield from _arrays(let_through(part, asked))
         else:
-            visible = part.known & _satisfied(part, asked)
+            visible = satisfied(part, asked)
             column = part.column() if isinstance(part, Identifiers) else part
             for place in np.flatnonzero(visible):
                 yield int(place), scalar(column, int(place))
-
-
-def _satisfied(part: Column | Identifiers, asked: Sequence[Condition]) -> Mask:
-    mask = np.zeros(len(part), np.bool_)
-    for condition in asked:
-        if condition.operator is None or condition.operand is None:
-            mask[:] = True
-        elif not condition.absence:
-            mask |= compare(condition.operator, (part,), condition.operand, len(part))
-    return mask
 
 
 def _arrays(arrays: Lists) -> Iterator[tuple[int, Json]]:

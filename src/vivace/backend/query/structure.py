@@ -46,7 +46,7 @@ def combine(
     """The result of an operator for each spanset of `base`, of which both sides were made."""
     left, right = sides
     if operator in (_Operator.AND, _Operator.OR):
-        return _logical(operator, base, left, right)
+        return _logical(operator, base, left, right, view.rows("spans"))
     for side in (left, right):
         if len(np.unique(side.source)) < len(side):
             raise QueryError(
@@ -66,24 +66,17 @@ def combine(
     return base.regrouped(rows[order], of[order])
 
 
-def _logical(operator: SpansetOperator, base: Spansets, left: Spansets, right: Spansets) -> Spansets:
+def _logical(operator: SpansetOperator, base: Spansets, left: Spansets, right: Spansets, spans: int) -> Spansets:
     """All spans of both sides, of those spansets for which both sides, or either, found any."""
-    rows, of = _merged(left, right)
+    chosen = np.zeros(spans, np.bool_)
+    for side in (left, right):
+        chosen[slice(None) if side.rows is None else side.rows] = True
+    mask = chosen if base.rows is None else chosen[base.rows]
     if operator is _Operator.AND:
-        both = np.isin(of, np.intersect1d(left.source, right.source))
-        rows, of = rows[both], of[both]
-    return base.regrouped(rows, of)
-
-
-def _merged(left: Spansets, right: Spansets) -> tuple[Rows, Rows]:
-    rows = np.concatenate([left.span_rows(), right.span_rows()])
-    of = np.concatenate([left.source[left.of], right.source[right.of]])
-    order = np.lexsort((rows, of))
-    rows, of = rows[order], of[order]
-    if not len(rows):
-        return rows, of
-    first = np.append(True, (rows[1:] != rows[:-1]) | (of[1:] != of[:-1]))
-    return rows[first], of[first]
+        there = np.zeros(len(base), np.bool_)
+        there[np.intersect1d(left.source, right.source)] = True
+        mask &= there[base.of]
+    return base.where(mask)
 
 
 def _layers(base: Spansets) -> Rows:

@@ -6,9 +6,10 @@ in any row. What has an entry in none of them is nil there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,7 @@ Rows = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 
 KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
+_WORD: Final = 0xFFFF_FFFF_FFFF_FFFF
 STATUSES: Final = ("unset", "ok", "error")
 """Names of the numbers that the data hold."""
 
@@ -149,17 +151,36 @@ class Identifiers:
 
     def equal(self, text: str) -> Mask:
         """Where the ID's text is this."""
+        wanted = self._parsed([text])
+        if not len(wanted):
+            return np.zeros(len(self), np.bool_)
+        same = (word == half for word, half in zip(self.words, wanted.words, strict=True))
+        return np.asarray(reduce(np.logical_and, same))
+
+    def within(self, texts: Iterable[str]) -> Mask:
+        """Where the ID's text is one of these."""
+        wanted = self._parsed(texts)
+        found = np.isin(self.words[-1], wanted.words[-1])
+        if len(self.words) > 1:
+            maybe = np.flatnonzero(found)
+            pairs = zip(self.take(maybe).words, wanted.words, strict=True)
+            codes, _ = Identifiers(tuple(np.concatenate(pair) for pair in pairs)).distinct()
+            found[maybe] = np.isin(codes[: len(maybe)], codes[len(maybe) :])
+        return found
+
+    def _parsed(self, texts: Iterable[str]) -> Identifiers:
+        """The IDs of these texts; what is not the text of an ID is left out."""
+        numbers = [number for text in texts if (number := self._number(text)) is not None]
+        shifts = range(64 * (len(self.words) - 1), -1, -64)
+        return Identifiers(tuple(np.array([n >> shift & _WORD for n in numbers], np.uint64) for shift in shifts))
+
+    def _number(self, text: str) -> int | None:
         try:
             number = int(text, 16)
         except ValueError:
-            number = -1
-        if number < 0 or number >> (64 * len(self.words)) or self.text(number) != text:
-            return np.zeros(len(self), np.bool_)
-        halves = [(number >> (64 * place)) & 0xFFFF_FFFF_FFFF_FFFF for place in reversed(range(len(self.words)))]
-        equal = np.ones(len(self), np.bool_)
-        for word, half in zip(self.words, halves, strict=True):
-            equal &= word == np.uint64(half)
-        return equal
+            return None
+        fits = number >= 0 and not number >> (64 * len(self.words))
+        return number if fits and self.text(number) == text else None
 
     def text(self, number: int) -> str:
         """An ID as TraceQL writes it."""
