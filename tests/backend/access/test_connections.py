@@ -4,12 +4,16 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import closing
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
 
+import pytest
+from tests.backend.access.certificates import Certificates
 from tests.backend.access.servers import Ports, serving
 
 from vivace.backend.access.access import Access
 from vivace.backend.access.connections import Bounds
+from vivace.backend.access.tls import ServerTls
 
 SHORT = Bounds(connections=3, request_s=0.5, answer_s=0.5)
 
@@ -95,6 +99,71 @@ def test_a_client_that_takes_no_answer_is_given_up() -> None:
             assert len(until_closed(connection)) < 64 << 20
         except ConnectionError:
             return
+
+
+def head(size: int) -> bytes:
+    begin, end = b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Large: ", b"\r\n\r\n"
+    return begin + b"a" * (size - len(begin) - len(end)) + end
+
+
+def test_large_headers_are_refused_in_words_that_can_be_read() -> None:
+    bounds = Bounds(head_bytes=10_000)
+    with serving(Access(), bounds) as ports:
+        with closing(opened(ports)) as connection:
+            connection.sendall(head(10_000))
+            assert until_closed(connection).startswith(b"HTTP/1.1 200 ")
+        for sent in (head(10_001), head(5_000_000), head(10_001) + bytes(5_000_000)):
+            with closing(opened(ports)) as connection:
+                connection.sendall(sent)
+                answer = until_closed(connection)
+            assert answer.startswith(b"HTTP/1.1 431 ")
+            assert answer.endswith(b"the request line and the headers are larger than 10000 bytes")
+
+
+def test_large_headers_are_refused_over_tls(tmp_path: Path) -> None:
+    certificates = Certificates.made(tmp_path)
+    with serving(Access(ServerTls(certificates.server_cert, certificates.server_key))) as ports:
+        connection = HTTPSConnection("127.0.0.1", ports.http, timeout=20, context=certificates.context())
+        with closing(connection):
+            connection.request("GET", "/hello", headers={"X-Large": "a" * 5_000_000})
+            assert connection.getresponse().status == 431
+
+
+def test_a_second_request_with_large_headers_is_refused_too() -> None:
+    with serving(Access(), Bounds(head_bytes=10_000)) as ports, closing(opened(ports)) as connection:
+        connection.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(1 << 20).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(head(20_000))
+        assert b"HTTP/1.1 431 " in until_closed(connection)
+
+
+def test_what_is_no_request_is_refused_in_words_that_can_be_read() -> None:
+    with serving(Access()) as ports, closing(opened(ports)) as connection:
+        connection.sendall(b"rubbish\r\n\r\n" + bytes(5_000_000))
+        assert until_closed(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_that_turns_out_bad_is_refused_once() -> None:
+    """The application waits for the body, and must not answer as well."""
+    with serving(Access()) as ports, closing(opened(ports)) as connection:
+        connection.sendall(b"POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nrubbish\r\n")
+        assert until_closed(connection).count(b"HTTP/1.1 ") == 1
+
+
+def test_who_does_not_stop_sending_is_hung_up_on() -> None:
+    with serving(Access(), Bounds(head_bytes=1000, farewell_s=0.2)) as ports, closing(opened(ports)) as connection:
+        connection.sendall(head(2000))
+        assert until_closed(connection).startswith(b"HTTP/1.1 431 ")
+        with pytest.raises(ConnectionError):
+            until(lambda: connection.send(bytes(1000)) == 0)
+
+
+def test_a_server_stops_while_somebody_is_being_refused() -> None:
+    with serving(Access(), Bounds(head_bytes=1000)) as ports:
+        connection = opened(ports)
+        connection.sendall(head(2000))
+        assert until_closed(connection).startswith(b"HTTP/1.1 431 ")
+    connection.close()
 
 
 def test_connections_beyond_the_bound_are_turned_away() -> None:

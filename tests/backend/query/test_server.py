@@ -21,7 +21,7 @@ from google.protobuf.json_format import MessageToDict
 from tests.backend.access.certificates import Certificates
 from tests.backend.query.samples import request, span, store
 
-from vivace.backend.query.server import HEAD_BYTES
+from vivace.backend.query.server import BOUNDS
 from vivace.backend.query.tempopb import MESSAGES, SERVICE
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import read_manifest
@@ -207,8 +207,12 @@ def test_a_damaged_block_is_left_out_and_told_of_once(damaged: tuple[Server, Pat
 
 def test_what_is_too_large_is_refused(damaged: tuple[Server, Path]) -> None:
     address = damaged[0].http
-    endless = exchange(address, b"GET /api/search?q=" + b"a" * (HEAD_BYTES + 1))
+    endless = exchange(address, b"GET /api/search?q=" + b"a" * (BOUNDS.head_bytes + 1))
     assert endless.startswith(b"HTTP/1.1 431 ")
+    begin, end = b"GET /api/echo?q=", b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    room = BOUNDS.head_bytes - len(begin) - len(end)
+    assert exchange(address, begin + b"a" * room + end).startswith(b"HTTP/1.1 200 ")
+    assert exchange(address, begin + b"a" * (room + 1) + end).startswith(b"HTTP/1.1 431 ")
     large = b"POST /api/search HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9999999\r\n\r\n"
     assert exchange(address, large).startswith(b"HTTP/1.1 413 ")
     small = b"POST /api/search HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc"

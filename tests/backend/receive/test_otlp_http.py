@@ -83,6 +83,14 @@ def test_what_is_not_there_is_refused_in_the_requests_format(refusing: Receiver,
         assert answer.headers["allow"] == ("POST" if status == 405 else None)
 
 
+def test_large_headers_are_refused(refusing: Receiver) -> None:
+    with closing(HTTPConnection(refusing.http_address, timeout=20)) as connection:
+        connection.request("POST", "/v1/traces", headers={**PROTOBUF, "X-Large": "a" * 1_000_000})
+        answer = connection.getresponse()
+        assert answer.status == 431
+        assert answer.read() == b"the request line and the headers are larger than 65536 bytes"
+
+
 def test_a_defect_is_told_in_the_requests_format() -> None:
     class Broken:
         def tenant(self, _: object) -> str:

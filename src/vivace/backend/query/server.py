@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,14 +15,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import h11
 import uvicorn
 from grpc.aio import Server
 from starlette.applications import Starlette
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vivace.backend.access.access import Access, access
 from vivace.backend.access.address import Address, listen, where
+from vivace.backend.access.connections import Bounds
 from vivace.backend.followed import follow
 from vivace.backend.query.api import Api
 from vivace.backend.query.exposition import Metrics
@@ -45,9 +43,8 @@ TIDY_TURNS: Final = 1200
 """Once in so many looks at the store, what is known of blocks that are gone is removed."""
 CACHE_BYTES: Final = 64 << 20
 """Of columns as they are stored. Those that queries use are kept by the queries, mostly as views of the same memory."""
-HEAD_BYTES: Final = 512 << 10
-"""A request line with its headers: enough for the longest query, escaped."""
-TOO_LARGE: Final = 431
+BOUNDS: Final = Bounds(head_bytes=512 << 10)
+"""Enough for the longest query, escaped, in a request's line."""
 GRACE_S: Final = 5.0
 """So long may what is being answered take when the process is told to stop."""
 
@@ -131,28 +128,11 @@ async def _serve(
 def _http_config(application: Starlette, allowed: Access, grpc: Path) -> uvicorn.Config:
     """HTTP, and on the same port gRPC, as Grafana expects it."""
     config = allowed.uvicorn_config(application, GRACE_S)
-    config.h11_max_incomplete_event_size = HEAD_BYTES
-    config.http = type("QueryProtocol", (_TellsTooLarge, shared_port(grpc)), {})
+    config.http = shared_port(grpc, BOUNDS)
     config.load()
     if config.ssl is not None:
         config.ssl.set_alpn_protocols(["http/1.1", "h2"])  # who speaks both is answered over HTTP/1.1
     return config
-
-
-class _TellsTooLarge(H11Protocol):
-    """Says of a request that is too large that it is, and not just that it is bad."""
-
-    def send_400_response(self, msg: str) -> None:
-        error = sys.exc_info()[1]
-        if not isinstance(error, h11.RemoteProtocolError) or error.error_status_hint != TOO_LARGE:
-            super().send_400_response(msg)
-            return
-        body = f"the request line and the headers are larger than {HEAD_BYTES} bytes".encode()
-        headers = [("content-type", "text/plain"), ("content-length", str(len(body))), ("connection", "close")]
-        response = h11.Response(status_code=TOO_LARGE, headers=headers, reason=b"Request Header Fields Too Large")
-        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
 
 
 class _HttpServer(uvicorn.Server):
