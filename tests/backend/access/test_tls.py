@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import socket
 import ssl
 import urllib.error
 import urllib.request
 from contextlib import closing
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import grpc
@@ -55,6 +57,76 @@ def test_callers_without_a_certificate_are_turned_away(certificates: Certificate
         with pytest.raises(grpc.RpcError) as error:
             over_grpc(ports, certificates.credentials())
         assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def copied(source: Certificates, target: Certificates) -> None:
+    for name in ("authority", "server_cert", "server_key"):
+        getattr(target, name).write_bytes(getattr(source, name).read_bytes())
+
+
+def assert_serves(ports: Ports, caller: Certificates, *, turns_away: Certificates) -> None:
+    assert over_http(ports, caller.context(shown=True)).startswith("hello")
+    assert over_grpc(ports, caller.credentials(shown=True)) == b"hello you"
+    for context in (turns_away.context(shown=True), mixed(turns_away, caller)):
+        with pytest.raises((urllib.error.URLError, ssl.SSLError, ConnectionError)):
+            over_http(ports, context)
+    pair = (turns_away.client_key.read_bytes(), turns_away.client_cert.read_bytes())
+    for trusted in (turns_away, caller):
+        with pytest.raises(grpc.RpcError):
+            over_grpc(ports, grpc.ssl_channel_credentials(trusted.authority.read_bytes(), *pair))
+
+
+def mixed(shown: Certificates, trusted: Certificates) -> ssl.SSLContext:
+    """Of a client that trusts the server, but shows what the server may not trust."""
+    context = ssl.create_default_context(cafile=str(trusted.authority))
+    context.load_cert_chain(shown.client_cert, shown.client_key)
+    return context
+
+
+def test_new_connections_get_the_certificates_that_are_there_by_then(tmp_path: Path) -> None:
+    old, new = (Certificates.made(tmp_path / name) for name in ("old", "new"))
+    now = Certificates.made(tmp_path / "now")
+    copied(old, now)
+    reports: list[str] = []
+    tls = ServerTls(now.server_cert, now.server_key, now.authority, report=reports.append)
+    allowed = Access(tls)
+    with serving(allowed) as ports:
+        assert_serves(ports, old, turns_away=new)
+        connection = HTTPSConnection("127.0.0.1", ports.http, timeout=20, context=old.context(shown=True))
+        with closing(connection):
+            connection.connect()
+            now.server_key.write_bytes(new.server_key.read_bytes())
+            for _ in range(3):
+                tls.look()
+            assert_serves(ports, old, turns_away=new)
+            (report,) = reports
+            assert report.startswith(
+                f"--tls-cert {now.server_cert}, --tls-key {now.server_key}: cannot be used together"
+            )
+            assert report.endswith("; the certificates stay as they were")
+            copied(new, now)
+            (look,) = allowed.looks
+            look()
+            assert_serves(ports, new, turns_away=old)
+            connection.request("GET", "/hello")
+            assert connection.getresponse().status == 200
+    assert len(reports) == 1
+
+
+def test_an_http_server_speaks_the_same_protocols_with_a_new_certificate(tmp_path: Path) -> None:
+    made, new = Certificates.made(tmp_path / "made"), Certificates.made(tmp_path / "new")
+    tls = ServerTls(made.server_cert, made.server_key, protocols=("http/1.1", "h2"))
+    with serving(Access(tls)) as ports:
+        for _ in range(2):
+            context = made.context()
+            context.set_alpn_protocols(["h2"])
+            with (
+                closing(socket.create_connection(("127.0.0.1", ports.http), timeout=20)) as plain,
+                closing(context.wrap_socket(plain, server_hostname="127.0.0.1")) as connection,
+            ):
+                assert connection.selected_alpn_protocol() == "h2"
+            copied(new, made)
+            tls.look()
 
 
 def test_no_files_are_no_tls() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import socket
+import ssl
 import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from tests.backend.access.certificates import Certificates
 from tests.backend.serve.server import Load, Server, in_blocks, past
 
 from vivace.backend.followed import LOOK_SECONDS
@@ -47,6 +50,43 @@ def test_a_bad_file_of_limits_is_reported_once_though_nobody_asks(tmp_path: Path
     finally:
         backend.stop()
     assert log.read_text().count("stay as they were") == 1
+
+
+def test_renewed_certificates_are_shown_by_every_listener_without_a_restart(tmp_path: Path) -> None:
+    now, new = (Certificates.made(tmp_path / name) for name in ("now", "new"))
+    told = ServeSettings(tmp_path / "data", FREE, FREE, FREE, tls_cert=now.server_cert, tls_key=now.server_key)
+    backend, log = Backend(told, tmp_path / "log"), tmp_path / "log"
+
+    def shown(trusted: Certificates) -> list[bool]:
+        """Which listeners show what somebody trusts."""
+        at = backend.addresses
+        return [trusts(trusted.context(), address) for address in (at.http, at.otlp_http, at.grpc, at.otlp_grpc)]
+
+    backend.start()
+    try:
+        assert shown(now) == [True] * 4
+        assert shown(new) == [False] * 4
+        now.server_key.write_bytes(new.server_key.read_bytes())
+        until(lambda: "the certificates stay as they were" in log.read_text())
+        time.sleep(3 * LOOK_SECONDS)
+        assert shown(now) == [True] * 4
+        now.server_cert.write_bytes(new.server_cert.read_bytes())
+        until(lambda: shown(new) == [True] * 4)
+    finally:
+        backend.stop()
+    (line,) = log.read_text().splitlines()
+    assert f"--tls-cert {now.server_cert}, --tls-key {now.server_key}: cannot be used together" in line
+
+
+def trusts(context: ssl.SSLContext, address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with closing(socket.create_connection((host, int(port)), timeout=20)) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname=host).close()
+        except ssl.SSLCertVerificationError:
+            return False
+        return True
 
 
 def test_a_retention_that_is_set_later_is_followed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from vivace.backend.access.connections import DEFAULT_BOUNDS, Bounds, bounded
 from vivace.backend.access.http import BearerTokens, Refuse, refuse_in_plain_text
 from vivace.backend.access.rpc import BearerTokensInterceptor
-from vivace.backend.access.tls import ServerTls, server_tls
+from vivace.backend.access.tls import HTTP_1, ServerTls, server_tls
 from vivace.backend.access.tokens import Tokens
 from vivace.errors import ConfigurationError
 
@@ -32,7 +32,7 @@ class Access:
     @property
     def looks(self) -> Sequence[Callable[[], None]]:
         """What is to be called now and then, so that the files are followed."""
-        return () if self.tokens is None else (self.tokens.look,)
+        return [followed.look for followed in (self.tls, self.tokens) if followed is not None]
 
     def uvicorn_config(
         self,
@@ -42,6 +42,7 @@ class Access:
         refuse: Refuse = refuse_in_plain_text,
     ) -> uvicorn.Config:
         """Serves the application to those who may call."""
+        tls = self.tls
         return uvicorn.Config(
             application if self.tokens is None else BearerTokens(application, self.tokens, refuse),
             http=bounded(bounds),
@@ -51,7 +52,7 @@ class Access:
             server_header=False,
             timeout_graceful_shutdown=int(grace_s),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            **({} if self.tls is None else self.tls.uvicorn_arguments()),
+            ssl_context_factory=None if tls is None else lambda *_: tls.context(),
         )
 
     def interceptors(self) -> list[grpc.aio.ServerInterceptor]:
@@ -65,11 +66,13 @@ def access(
     client_ca: Path | None,
     tokens: Path | None,
     report: Callable[[str], None] = lambda _: None,
+    *,
+    protocols: Sequence[str] = HTTP_1,
 ) -> Access:
     """ConfigurationError with a line for each problem of the files; `report` is told of later ones."""
     problems, tls, good = [], None, None
     try:
-        tls = server_tls(cert, key, client_ca)
+        tls = server_tls(cert, key, client_ca, protocols, report)
     except ConfigurationError as error:
         problems.append(str(error))
     try:

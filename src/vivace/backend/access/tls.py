@@ -3,44 +3,112 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import grpc
 
+from vivace.backend.followed import Followed
 from vivace.errors import ConfigurationError
+
+HTTP_1: Final = ("http/1.1",)
 
 
 @dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What the files hold, for both kinds of servers."""
+
+    context: ssl.SSLContext
+    key: bytes
+    cert: bytes
+    authority: bytes | None
+
+    def for_grpc(self) -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration([(self.key, self.cert)], self.authority)
+
+
 class ServerTls:
-    """A certificate with its key, in PEM; with `client_ca` a caller must show a certificate that it signed."""
+    """A certificate with its key, in PEM, which may change meanwhile: new connections get what is there by then."""
 
-    cert: Path
-    key: Path
-    client_ca: Path | None = None
+    def __init__(
+        self,
+        cert: Path,
+        key: Path,
+        client_ca: Path | None = None,
+        protocols: Sequence[str] = HTTP_1,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """With `client_ca` a caller must show a certificate that it signed. ConfigurationError with every problem.
 
-    def uvicorn_arguments(self) -> dict[str, Any]:
-        """For uvicorn.Config."""
-        arguments: dict[str, Any] = {"ssl_certfile": str(self.cert), "ssl_keyfile": str(self.key)}
-        if self.client_ca is not None:
-            arguments |= {"ssl_ca_certs": str(self.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
-        return arguments
+        `protocols` are those that an HTTP server speaks; who speaks several is answered in the first.
+        """
+        files = (cert, key) if client_ca is None else (cert, key, client_ca)
+        self._now = Followed(
+            files, lambda: _loaded(cert, key, client_ca, protocols), "the certificates stay as they were", report
+        )
+
+    def look(self) -> None:
+        """Reads the files again if they have changed."""
+        self._now.look()
+
+    def context(self) -> ssl.SSLContext:
+        """For an HTTP server: a context that passes every new connection on to the present one."""
+
+        def pass_on(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+            connection.context = self._now.value.context
+
+        context = self._now.value.context
+        context.sni_callback = pass_on
+        return context
 
     def grpc_credentials(self) -> grpc.ServerCredentials:
-        """For a port of a gRPC server."""
-        authority = None if self.client_ca is None else self.client_ca.read_bytes()
-        pair = (self.key.read_bytes(), self.cert.read_bytes())
-        return grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
+        """For one port of a gRPC server."""
+        first = shown = self._now.value
+
+        def changed() -> grpc.ServerCertificateConfiguration | None:
+            nonlocal shown
+            if shown is self._now.value:
+                return None
+            shown = self._now.value
+            return shown.for_grpc()
+
+        wanted = first.authority is not None
+        return grpc.dynamic_ssl_server_credentials(first.for_grpc(), changed, wanted)  # type: ignore[arg-type] # None is fine
 
 
-def server_tls(cert: Path | None, key: Path | None, client_ca: Path | None) -> ServerTls | None:
-    """None without a certificate. ConfigurationError with a line for each problem."""
+def server_tls(
+    cert: Path | None,
+    key: Path | None,
+    client_ca: Path | None,
+    protocols: Sequence[str] = HTTP_1,
+    report: Callable[[str], None] = lambda _: None,
+) -> ServerTls | None:
+    """None without a certificate. ConfigurationError with a line for each problem; `report` is told of later ones."""
+    _check(cert, key, client_ca)
+    return None if cert is None or key is None else ServerTls(cert, key, client_ca, protocols, report)
+
+
+def _loaded(cert: Path, key: Path, client_ca: Path | None, protocols: Sequence[str]) -> _Loaded:
+    _check(cert, key, client_ca)
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key, _no_password)
+        context.set_alpn_protocols(list(protocols))
+        if client_ca is not None:
+            context.load_verify_locations(client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        authority = None if client_ca is None else client_ca.read_bytes()
+        return _Loaded(context, key.read_bytes(), cert.read_bytes(), authority)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"--tls-cert {cert}: changed while it was read ({error}); try again") from error
+
+
+def _check(cert: Path | None, key: Path | None, client_ca: Path | None) -> None:
     problems = list(_problems(cert, key, client_ca))
     if problems:
         raise ConfigurationError("\n".join(problems))
-    return ServerTls(cert, key, client_ca) if cert is not None and key is not None else None
 
 
 def _problems(cert: Path | None, key: Path | None, client_ca: Path | None) -> Iterator[str]:

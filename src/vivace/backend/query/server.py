@@ -45,6 +45,8 @@ CACHE_BYTES: Final = 64 << 20
 """Of columns as they are stored. Those that queries use are kept by the queries, mostly as views of the same memory."""
 BOUNDS: Final = Bounds(head_bytes=512 << 10)
 """Enough for the longest query, escaped, in a request's line."""
+PROTOCOLS: Final = ("http/1.1", "h2")
+"""Of one port, where TLS is spoken; who speaks both is answered over HTTP/1.1."""
 GRACE_S: Final = 5.0
 """So long may what is being answered take when the process is told to stop."""
 
@@ -76,7 +78,8 @@ def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT. `announce` is told the real addresses, `report` what went wrong."""
     limits = Overrides(settings.limits)
-    allowed = access(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens)
+    files = (settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tokens)
+    allowed = access(*files, protocols=PROTOCOLS)
     follow([*limits.looks, *allowed.looks])  # when one of the files has gone bad the receiver reports it, for all
     counted = Metrics()
     store = Store(settings.data_dir, CACHE_BYTES, settings.storage, figures=StorageFigures(counted.registry, PROCESS))
@@ -129,9 +132,6 @@ def _http_config(application: Starlette, allowed: Access, grpc: Path) -> uvicorn
     """HTTP, and on the same port gRPC, as Grafana expects it."""
     config = allowed.uvicorn_config(application, GRACE_S)
     config.http = shared_port(grpc, BOUNDS)
-    config.load()
-    if config.ssl is not None:
-        config.ssl.set_alpn_protocols(["http/1.1", "h2"])  # who speaks both is answered over HTTP/1.1
     return config
 
 
