@@ -21,7 +21,7 @@ from vivace.backend.compact.figures import CompactorFigures
 from vivace.backend.store import takeover
 from vivace.backend.store.block import BlockSource
 from vivace.backend.store.manifest import read_manifest, write_manifest
-from vivace.backend.store.proposal import Proposal, propose
+from vivace.backend.store.proposal import Proposal, propose, read_proposals
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.storage.local import LocalStorage
 from vivace.backend.store.unit import UnitInfo
@@ -52,7 +52,7 @@ class Pair:
         """Until neither has anything to do; how many proposals that took."""
         proposals = 0
         while self.compactor.step():
-            proposals += 1
+            proposals += len(read_proposals(self.data.folder))
             until(lambda: not self.indexer.step() and not self.compactor.waiting)
         return proposals
 
@@ -84,6 +84,25 @@ def test_blocks_of_a_tenant_become_one(data: Data) -> None:
     assert pair.count("tempo_compactor_compaction_total") == 2
     assert pair.reports == data.reports == []
     assert list(data.folder.proposals.iterdir()) == []
+
+
+def test_many_small_blocks_are_compacted_ahead_of_who_takes_them(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    for tenant in "abcde":
+        data.blocks(2, tenant)
+    pair = Pair(data)
+    for ahead, size, proposed in ((5, 1, 1), (3, 1 << 30, 3), (5, 1 << 30, 5)):
+        monkeypatch.setattr(compactor_module, "AHEAD", ahead)
+        monkeypatch.setattr(compactor_module, "AHEAD_BYTES", size)
+        assert pair.compactor.step()
+        assert not pair.compactor.step()
+        assert len(read_proposals(data.folder)) == proposed
+    assert pair.compactor.merges == 5
+    until(lambda: not pair.indexer.step() and not pair.compactor.waiting)
+    assert not pair.compactor.step()
+    assert sorted((unit.tenant, unit.spans) for unit in data.units()) == [(tenant, 30) for tenant in "abcde"]
+    assert data.visible() == sent_spans(data.sent)
+    assert pair.count("tempo_compactor_compaction_total") == 5
+    assert pair.reports == data.reports == []
 
 
 def test_spans_of_a_trace_that_came_late_join_it(data: Data) -> None:
@@ -263,7 +282,6 @@ def test_what_was_left_unfinished_goes_at_the_start(data: Data) -> None:
         shutil.copytree(data.folder.block(second.id), data.folder.proposals / name)
     pair = Pair(data)
     assert [path.suffix for path in data.folder.proposals.iterdir()] == [".json"]
-    assert not pair.compactor.step()  # one thing after the other
     until(lambda: not pair.indexer.step() and len(data.units()) == 2)
     pair.settle()
     assert data.visible() == sent_spans(data.sent[1:])

@@ -18,6 +18,7 @@ from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import Manifest, read_manifest, write_manifest
 from vivace.backend.store.merge import merge
 from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals, withdraw
+from vivace.backend.store.storage.local import LocalStorage
 from vivace.backend.store.store import Store
 from vivace.backend.store.unit import UnitInfo, UnitKind, UnreadableUnit, unit_info
 
@@ -144,6 +145,51 @@ def test_what_cannot_be_is_refused_and_reported(data: Data) -> None:
     assert data.visible() == sent_spans(data.sent)
     words = ("not there whole", "gives a tenant's spans to another", "more than blocks", "not a proposal")
     assert sorted(word for word in words for report in data.reports if word in report) == sorted(words)
+
+
+@pytest.mark.parametrize("size", [1, 1 << 30])
+def test_small_proposals_are_taken_together(data: Data, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(takeover, "AT_ONCE_BYTES", size)
+    written: list[Manifest] = []
+
+    def counting(manifest: Manifest, path: Path) -> None:
+        written.append(manifest)
+        write_manifest(manifest, path)
+
+    blocks = data.blocks(6)
+    indexer = data.indexer()
+    monkeypatch.setattr(holdings, "write_manifest", counting)
+    proposals = [compacted(data.folder, blocks[place : place + 2], f"new {place}") for place in (0, 2, 4)]
+    for proposal in proposals:
+        propose(data.folder, proposal)
+    until(lambda: not indexer.step() and not read_proposals(data.folder))
+    indexer.close()
+    assert len(written) == (3 if size == 1 else 1)
+    assert data.units() == tuple(unit for proposal in proposals for unit in proposal.add)
+    assert data.visible() == sent_spans(data.sent)
+    assert counted(data, "compaction", "taken") == 3
+
+
+def test_what_cannot_be_put_holds_up_what_came_later_alone(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(unit: UnitInfo, *_: object) -> None:
+        if unit.id == "new 2":
+            raise OSError("storage is full")
+
+    storage = LocalStorage(data.folder)
+    monkeypatch.setattr(storage, "put", put)
+    blocks = data.blocks(6)
+    proposals = [compacted(data.folder, blocks[place : place + 2], f"new {place}") for place in (0, 2, 4)]
+    for proposal in proposals:
+        propose(data.folder, proposal)
+    indexer = data.indexer(storage=storage)
+    until(lambda: not indexer.step() and bool(data.reports))
+    indexer.close()
+    assert data.units() == (*proposals[0].add, *blocks[2:])
+    (report,) = data.reports
+    assert "is not done yet: storage is full" in report
+    settled(data)
+    assert data.units() == tuple(unit for proposal in proposals for unit in proposal.add)
+    assert data.visible() == sent_spans(data.sent)
 
 
 def test_a_block_that_a_reader_finds_damaged_is_set_aside(data: Data) -> None:

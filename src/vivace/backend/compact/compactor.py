@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from time import monotonic, time_ns
 from typing import Final
@@ -15,7 +15,7 @@ from vivace.backend.compact.retention import expired
 from vivace.backend.store.examination import remove_path
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import Manifest, read_manifest
-from vivace.backend.store.proposal import DAMAGED, Proposal, proposal_files, propose, unproposed
+from vivace.backend.store.proposal import DAMAGED, Proposal, proposal_files, propose, read_proposals, unproposed
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.unit import UnitInfo
 
@@ -24,9 +24,13 @@ REST_SECONDS: Final = 10.0
 APART_SECONDS: Final = 3600.0
 """So long blocks are left alone that could not be made one."""
 
+AHEAD: Final = 64
+AHEAD_BYTES: Final = 64 << 20
+"""So many proposals may wait, which add so much; one may always be made when none waits."""
+
 
 class Compactor:
-    """Works on one proposal at a time. No two may work on the same data folder."""
+    """Makes proposals, and does not run far ahead of who takes them. No two may work on the same data folder."""
 
     def __init__(
         self,
@@ -51,7 +55,8 @@ class Compactor:
         """How many were begun."""
         self._apart: dict[str, float] = {}
         """Blocks that are left alone, and until when."""
-        self._proposed: tuple[Proposal, Callable[[], None]] | None = None
+        self._proposed: dict[str, tuple[Proposal, Callable[[], None]]] = {}
+        """By ID, what is not known yet to have taken effect, and what counts it."""
         self._failing = False
         self._rest_until = 0.0
         for path in unproposed(folder):
@@ -64,61 +69,78 @@ class Compactor:
         return bool(proposal_files(self._folder))
 
     def step(self) -> bool:
-        """Makes the next proposal, if there is something to propose and none waits; False when it made none."""
-        if self.waiting:
+        """Makes proposals, if there is something to propose and few wait; False when it made none."""
+        waiting = read_proposals(self._folder)
+        if _enough(waiting):
             return False
-        manifest = read_manifest(self._folder.manifest)
-        self._settle(manifest)
-        now_ns = time_ns()
-        now = monotonic()
+        manifest = read_manifest(self._folder.manifest)  # after the proposals: who takes one writes it before
+        self._settle({proposal.id for proposal in waiting}, manifest)
+        now, now_ns = monotonic(), time_ns()
         self._apart = {block: until for block, until in self._apart.items() if until > now}
-        together = (unit for unit in manifest.units if unit.id not in self._apart)
-        planned = [*jobs(together, now_ns, self._settings)]
+        asked_for = frozenset[str]().union(*(proposal.remove for proposal in waiting))
+        free = [unit for unit in manifest.units if unit.id not in asked_for]
+        planned = [*jobs((unit for unit in free if unit.id not in self._apart), now_ns, self._settings)]
         self._figures.planned(planned)
         if now < self._rest_until:
             return False
-        if old := expired(manifest.units, now_ns, self._retention_s):
+        if old := expired(free, now_ns, self._retention_s):
             return self._let_go(old)
-        return bool(planned) and self._compact(planned[0])
+        return self._compact_some(planned, waiting)
 
-    def _settle(self, manifest: Manifest) -> None:
-        """Counts what was proposed last, if it took effect; if not, some of the blocks were gone before."""
-        if self._proposed is None:
-            return
-        (proposal, count), self._proposed = self._proposed, None
+    def _settle(self, waiting: Collection[str], manifest: Manifest) -> None:
+        """Counts what was proposed, once it took effect; if it did not, some of the blocks were gone before."""
         visible = {unit.id for unit in manifest.units}
-        if not proposal.remove & visible:
-            count()
-        elif proposal.add and proposal.remove <= visible:
-            self._leave_apart(Unmergeable(proposal.remove, "what they were made was refused"))
+        for identity in self._proposed.keys() - waiting:
+            proposal, count = self._proposed.pop(identity)
+            if not proposal.remove & visible:
+                count()
+            elif proposal.add and proposal.remove <= visible:
+                self._leave_apart(Unmergeable(proposal.remove, "what they were made was refused"))
 
     def _let_go(self, old: Collection[UnitInfo]) -> bool:
         try:
             proposal = propose(self._folder, Proposal(frozenset(unit.id for unit in old), reason="retention"))
         except OSError as error:
             self._figures.retention_errors.inc()
-            return self._rest(error)
+            self._rest(error)
+            return False
         self._figures.marked_for_deletion.inc(len(old))
-        self._proposed = proposal, lambda: self._figures.deleted.inc(len(old))
-        return self._went_well()
+        self._proposed[proposal.id] = proposal, lambda: self._figures.deleted.inc(len(old))
+        self._went_well()
+        return True
 
-    def _compact(self, job: Job) -> bool:
+    def _compact_some(self, planned: Sequence[Job], waiting: Sequence[Proposal]) -> bool:
+        """Until enough proposals wait, or one could not be made for now."""
+        made: list[Proposal] = []
+        for job in planned:
+            if _enough([*waiting, *made]):
+                break
+            try:
+                made.append(self._compact(job))
+            except Unmergeable as error:
+                self._leave_apart(error)
+            except OSError as error:
+                self._figures.errors.inc()
+                self._rest(error)
+                break
+        return bool(made)
+
+    def _compact(self, job: Job) -> Proposal:
+        """Unmergeable or OSError when it cannot be done; then nothing is left of it."""
         place = self._folder.proposals / uuid.uuid4().hex
         self.merges += 1
         try:
             unit = compact(job, self._storage, place, self._between)
             remove = frozenset(one.id for one in job.inputs)
             proposal = propose(self._folder, Proposal(remove, (unit,), "compaction"))
-        except Unmergeable as error:
-            return self._leave_apart(error)
-        except OSError as error:
+        except OSError:
             remove_path(place)
-            self._figures.errors.inc()
-            return self._rest(error)
-        self._proposed = proposal, lambda: self._figures.compacted(job, unit)
-        return self._went_well()
+            raise
+        self._proposed[proposal.id] = proposal, lambda: self._figures.compacted(job, unit)
+        self._went_well()
+        return proposal
 
-    def _leave_apart(self, failure: Unmergeable) -> bool:
+    def _leave_apart(self, failure: Unmergeable) -> None:
         """Not tried again for a while; what seems damaged the indexer is to look at.
 
         Blocks that were replaced meanwhile need no word.
@@ -130,17 +152,19 @@ class Compactor:
             if failure.unreadable:
                 with suppress(OSError):  # no room for it: whoever reads the block next will say the same
                     propose(self._folder, Proposal(failure.blocks, reason=DAMAGED))
-        return False
 
-    def _rest(self, error: OSError) -> bool:
+    def _rest(self, error: OSError) -> None:
         if not self._failing:
             self._report(f"blocks are neither compacted nor let go: {error}; it is tried again")
         self._failing = True
         self._rest_until = monotonic() + REST_SECONDS
-        return False
 
-    def _went_well(self) -> bool:
+    def _went_well(self) -> None:
         if self._failing:
             self._report("blocks are compacted again")
         self._failing = False
-        return True
+
+
+def _enough(waiting: Sequence[Proposal]) -> bool:
+    """Whether no more is to be proposed for now."""
+    return len(waiting) >= AHEAD or sum(unit.bytes for proposal in waiting for unit in proposal.add) >= AHEAD_BYTES

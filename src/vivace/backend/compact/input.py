@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from vivace.backend.store.block import BlockSource
 from vivace.backend.store.overflow import joined, overflow_of_columns, placed
@@ -51,7 +50,7 @@ class Input:
         self._block = folder.name
         with self._reading():
             self._source = source = BlockSource(folder)
-            self._schemas = {table: pq.read_schema(folder / f"{table}.parquet") for table in SLICED}
+            self._schemas = {table: source.schema(table) for table in SLICED}
             self.cells = sum(source.rows(table) * len(source.names(table)) for table in WHOLE)
             """How many values there are in the tables that are in memory whole, once part of the block is read."""
             self.traces = source.slice("traces", 0, source.rows("traces"))

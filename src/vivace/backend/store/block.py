@@ -111,6 +111,10 @@ class BlockSource:
         rows = read.select(names).slice(first - size * groups[0] if groups else 0, count)
         return pa.RecordBatch.from_arrays([_chunk(column) for column in rows.columns], schema=schema)
 
+    def schema(self, table: str) -> pa.Schema:
+        """As the file has it, where columns in which every row has a value are not nullable."""
+        return self._file(table).schema_arrow
+
     def tables(self) -> Tables:
         """All of the block."""
         return Tables(**{name: self.slice(name, 0, self.rows(name)) for name in FIXED})
@@ -158,7 +162,7 @@ class BlockSource:
 
     def _read_schema(self, table: str) -> pa.Schema:
         """As it was before writing, when every column could have nulls."""
-        return pa.schema([field.with_nullable(True) for field in self._file(table).schema_arrow])
+        return pa.schema([field.with_nullable(True) for field in self.schema(table)])
 
     def _read_presence(self, table: str) -> Presence | None:
         """None for a file that does not say."""

@@ -5,7 +5,7 @@ The indexer has one; nobody else writes the manifest, or removes a unit.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -73,7 +73,17 @@ class Holdings:
 
     def replace(self, old: Collection[UnitInfo], new: Sequence[UnitInfo], blocks: LogPosition | None = None) -> None:
         """Shows units in place of others; `blocks` says up to where the log is in blocks then, if that has changed."""
-        manifest = self.manifest.replaced({unit.id for unit in old}, new)
+        self.replace_each([(old, new)], blocks)
+
+    def replace_each(
+        self, changes: Iterable[tuple[Collection[UnitInfo], Sequence[UnitInfo]]], blocks: LogPosition | None = None
+    ) -> None:
+        """Several such changes at once."""
+        manifest = self.manifest
+        old: list[UnitInfo] = []
+        for some, new in changes:
+            manifest = manifest.replaced({unit.id for unit in some}, new)
+            old += some
         self._install(manifest if blocks is None else replace(manifest, blocks=blocks))
         self.discard([unit for unit in old if unit.kind is UnitKind.SEGMENT])
         until = monotonic() + LINGER_SECONDS
@@ -119,7 +129,8 @@ class Holdings:
         return _Removed(removed)
 
     def _take_removed(self, done: _Removed) -> None:
-        self._lingering = [one for one in self._lingering if one not in done.removed]
+        removed = {one.unit.id for one in done.removed}
+        self._lingering = [one for one in self._lingering if one.unit.id not in removed]
         if done.error:
             self._report(f"blocks that were replaced cannot be removed yet: {done.error}")
             self._not_before = monotonic() + RETRY_SECONDS

@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 
-from vivace.backend.store.tables import FIXED, AttributeColumn, Kind, Tables
+from vivace.backend.store.tables import ATTRIBUTE_SCOPE, FIXED, AttributeColumn, Kind, Tables
 from vivace.backend.store.validity import valid_rows
 
 SCHEMA: Final = FIXED["overflow"]
 EMPTY_OVERFLOW: Final = pa.RecordBatch.from_pylist([], SCHEMA)
 
+_NAMED: Final = {table: pa.scalar(table) for table in ATTRIBUTE_SCOPE}
+"""To make one takes as long as to look through a small table."""
 _ROW: Final = SCHEMA.get_field_index("row")
 _ELEMENT: Final = {
     Kind.STRS: "string_value",
@@ -70,7 +72,7 @@ def _instead(table: str, batch: pa.RecordBatch, columns: Sequence[AttributeColum
 def overflow_of(tables: Tables, table: str) -> pa.RecordBatch:
     """What the overflow has of one table."""
     column = tables.overflow.column("table")
-    mine = pc.equal(column.dictionary, table).to_numpy(zero_copy_only=False)[column.indices.to_numpy()]
+    mine = pc.equal(column.dictionary, _NAMED[table]).to_numpy(zero_copy_only=False)[column.indices.to_numpy()]
     return tables.overflow if mine.all() else tables.overflow.filter(pa.array(mine))
 
 

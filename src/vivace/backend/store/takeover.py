@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -22,12 +23,24 @@ from vivace.errors import VivaceError
 
 PERIOD_SECONDS: Final = 0.4
 """How often is looked for proposals."""
+AT_ONCE: Final = 64
+AT_ONCE_BYTES: Final = 64 << 20
+"""So many proposals, which add so much, are taken together: what a change of the manifest costs is shared by them."""
 GONE: Final = "what it replaces is not there any more"
 """The one objection that is no news: somebody else was first."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Proposals that can be taken now, each with what was found if blocks were to be looked at."""
+
+    proposals: Sequence[tuple[Proposal, Sequence[Finding]]]
+    failed: str = ""
+    """Why those that came next cannot be yet."""
+
+
 class Takeover:
-    """Takes one proposal after the other, the oldest first; the first to replace a unit is the one that does."""
+    """Takes proposals, the oldest first; the first to replace a unit is the one that does."""
 
     def __init__(self, means: Means, holdings: Holdings) -> None:
         self._folder = means.folder
@@ -36,26 +49,42 @@ class Takeover:
         self._figures = means.figures
         self._report = means.report
         self._holdings = holdings
-        self._running: tuple[Proposal, Future[list[Finding]]] | None = None
+        self._running: Future[_Prepared] | None = None
         self._due = 0.0
 
     def step(self) -> None:
         """Goes on, without waiting. OSError when the manifest cannot be written; then it is tried again."""
         if self._running is not None:
-            proposal, prepared = self._running
-            if prepared.done():
-                self._running = None
-                self._finish(proposal, prepared)
+            if self._running.done():
+                prepared, self._running = self._running.result(), None
+                self._finish(prepared)
         elif self._due <= monotonic():
             self._due = monotonic() + PERIOD_SECONDS
             self._begin()
 
     def _begin(self) -> None:
+        chosen = self._chosen()
+        if chosen:
+            self._running = self._worker.submit(self._prepare, chosen)
+
+    def _chosen(self) -> list[Proposal]:
+        """Some that do not meet; what is to be looked at, which takes its time, comes alone."""
+        chosen: list[Proposal] = []
+        replaced: set[str] = set()
+        size = 0
         for path in proposal_files(self._folder):
             proposal = self._read(path)
-            if proposal is not None and self._stands(proposal):
-                self._running = proposal, self._worker.submit(self._prepare, proposal)
-                return
+            if proposal is None or not self._stands(proposal):
+                continue
+            size += sum(unit.bytes for unit in proposal.add)
+            if chosen and (len(chosen) == AT_ONCE or size > AT_ONCE_BYTES or proposal.reason == DAMAGED):
+                break
+            if proposal.remove.isdisjoint(replaced):
+                chosen.append(proposal)
+                replaced |= proposal.remove
+            if proposal.reason == DAMAGED:
+                break
+        return chosen
 
     def _read(self, path: Path) -> Proposal | None:
         try:
@@ -96,8 +125,20 @@ class Takeover:
         proposed = proposal.folder(self._folder, unit)
         return proposed if proposed.exists() else self._folder.block(unit.id)
 
-    def _prepare(self, proposal: Proposal) -> list[Finding]:
+    def _prepare(self, chosen: Sequence[Proposal]) -> _Prepared:
         """In the worker."""
+        prepared: list[tuple[Proposal, Sequence[Finding]]] = []
+        for proposal in chosen:
+            try:
+                prepared.append((proposal, self._findings(proposal)))
+            except (OSError, VivaceError) as error:
+                return _Prepared(
+                    prepared, f"what the reason {proposal.reason!r} was given for is not done yet: {error}"
+                )
+        return _Prepared(prepared)
+
+    def _findings(self, proposal: Proposal) -> list[Finding]:
+        """Puts in storage what is added, or looks at what seems damaged."""
         if proposal.reason == DAMAGED:
             suspects = [unit for unit in self._holdings.manifest.units if unit.id in proposal.remove]
             return [examine(self._folder, self._storage, unit) for unit in suspects]
@@ -105,33 +146,38 @@ class Takeover:
             self._storage.put(unit, self._place(proposal, unit), proposal.remove)
         return []
 
-    def _finish(self, proposal: Proposal, prepared: Future[list[Finding]]) -> None:
-        try:
-            findings = prepared.result()
-        except (OSError, VivaceError) as error:
-            self._report(f"what the reason {proposal.reason!r} was given for is not done yet: {error}")
-            self._due = monotonic() + RETRY_SECONDS
-            return
-        if not self._stands(proposal):
-            self._holdings.discard([unit for finding in findings for unit in finding.saved or ()])
-            return
-        if proposal.reason == DAMAGED:
+    def _finish(self, prepared: _Prepared) -> None:
+        taken = [(proposal, findings) for proposal, findings in prepared.proposals if self._still(proposal, findings)]
+        self._show([proposal for proposal, _ in taken if proposal.reason != DAMAGED])
+        for proposal, findings in taken:
             for finding in findings:
                 self._found(finding)
-        else:
-            self._show(proposal)
-        withdraw(self._folder, proposal)
-        self._figures.proposed(proposal.reason, "taken")
-        self._due = 0.0
+            withdraw(self._folder, proposal)
+            self._figures.proposed(proposal.reason, "taken")
+        if prepared.failed:
+            self._report(prepared.failed)
+        self._due = monotonic() + RETRY_SECONDS if prepared.failed else 0.0
 
-    def _show(self, proposal: Proposal) -> None:
-        for unit in proposal.add:
-            place = self._place(proposal, unit)
-            if place != self._folder.block(unit.id):
-                place.rename(self._folder.block(unit.id))
+    def _still(self, proposal: Proposal, findings: Sequence[Finding]) -> bool:
+        """Whether it is to be taken, now that all is prepared; else nothing is left of that."""
+        if self._stands(proposal):
+            return True
+        self._holdings.discard([unit for finding in findings for unit in finding.saved or ()])
+        return False
+
+    def _show(self, proposals: Sequence[Proposal]) -> None:
+        if not proposals:
+            return
+        for proposal in proposals:
+            for unit in proposal.add:
+                place = self._place(proposal, unit)
+                if place != self._folder.block(unit.id):
+                    place.rename(self._folder.block(unit.id))
         sync(self._folder.blocks)
-        removed = [unit for unit in self._holdings.manifest.units if unit.id in proposal.remove]
-        self._holdings.replace(removed, proposal.add)
+        known = {unit.id: unit for unit in self._holdings.manifest.units}
+        self._holdings.replace_each(
+            [([known[identity] for identity in proposal.remove], proposal.add) for proposal in proposals]
+        )
 
     def _found(self, finding: Finding) -> None:
         if not finding.fault:
