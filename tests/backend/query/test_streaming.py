@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from google.protobuf.json_format import MessageToDict
 from tests.backend.query.samples import NOW, SECOND, catalogue, request, span, unit
@@ -20,6 +24,7 @@ from vivace.backend.query.streaming import streaming_server
 from vivace.backend.query.tempopb import MESSAGES, SERVICE
 from vivace.backend.query.workers import Workers
 from vivace.backend.tenant.limits import Read
+from vivace.errors import QueryError
 
 UNITS = 6
 WINDOW = {"start": NOW // SECOND - 60, "end": NOW // SECOND + 60}
@@ -220,6 +225,52 @@ def test_a_query_past_its_time_is_ended() -> None:
         assert caught.value.code() is grpc.StatusCode.INTERNAL
         assert slow.ended.wait(10)
     finally:
+        service.close()
+
+
+class Answer(dict[str, object]):
+    """An answer that can be watched."""
+
+
+class Failing(Querier):
+    """Offers a part of an answer, and fails with much in its hands."""
+
+    def __init__(self, kind: type[Exception]) -> None:
+        super().__init__(catalogue())
+        self._kind = kind
+        self.held: list[weakref.ref[object]] = []
+
+    def search(self, parameters: object, check: object, offer: Callable[[Callable[[], object]], None]) -> Any:  # type: ignore[override] # noqa: ARG002
+        table, part = np.zeros(1000), Answer()
+        self.held += [weakref.ref(table), weakref.ref(part)]
+        offer(lambda: part)
+        try:
+            self._work(table)
+        except LookupError as error:
+            raise QueryError("cannot be done") from error
+
+    def _work(self, table: object) -> None:  # noqa: ARG002 - it is held meanwhile
+        raise self._kind("cannot be done")
+
+
+@pytest.mark.parametrize("kind", [QueryError, LookupError, OSError])
+def test_a_query_that_failed_leaves_nothing_for_the_collector_of_garbage(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "EVERY_S", 0.0)
+    failing = Failing(kind)
+    service = Service(Only(failing), Workers())
+    gc.disable()
+    try:
+        for _ in range(3):
+            with pytest.raises(grpc.RpcError, match="cannot be done"):
+                search(service, Query="{ }")
+        deadline = time.monotonic() + 10
+        while any(held() is not None for held in failing.held):
+            assert time.monotonic() < deadline, [held() is None for held in failing.held]
+            time.sleep(0.05)
+    finally:
+        gc.enable()
         service.close()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, Final
 
 import grpc
@@ -63,23 +64,31 @@ class _Method:
         self._request, self._response = MESSAGES[request], MESSAGES[response]
         self._queriers, self._workers, self._metrics = queriers, workers, metrics
 
-    async def answer(self, request: bytes, context: Context) -> AsyncIterator[bytes]:
+    async def answer(self, request: bytes, context: Context) -> None:
         """Partial answers as they come, and the whole one last."""
         started = time.perf_counter()
-        code = grpc.StatusCode.CANCELLED
+        code, said = grpc.StatusCode.CANCELLED, ""
         try:
-            reading = self._queriers.reading(_organisation(context))
-            async for answer in self._answers(reading, _given(self._request, request)):
-                for packet in _packets(ParseDict(answer, self._response())):
-                    yield packet
-            code = grpc.StatusCode.OK
-        except tuple(_CODES) as error:
-            code = _code(error)
-            await context.abort(code, _said(error))
+            code, said = await self._send(request, context)
         finally:
             self._metrics.observe("gRPC", self._route, code.name.lower(), time.perf_counter() - started)
+        if code is not grpc.StatusCode.OK:
+            await context.abort(code, said)
 
-    async def _answers(self, reading: Reading, given: Mapping[str, str]) -> AsyncIterator[Json]:
+    async def _send(self, request: bytes, context: Context) -> tuple[grpc.StatusCode, str]:
+        """How it went. gRPC keeps what it aborts with, and what that holds: so nothing of a query may be left here."""
+        try:
+            reading = self._queriers.reading(_organisation(context))
+            async with aclosing(self._answers(reading, _given(self._request, request))) as answers:
+                async for answer in answers:
+                    for packet in _packets(ParseDict(answer, self._response())):
+                        await context.write(packet)
+        except tuple(_CODES) as error:
+            _forget(error)
+            return _code(error), _said(error)
+        return grpc.StatusCode.OK, ""
+
+    async def _answers(self, reading: Reading, given: Mapping[str, str]) -> AsyncGenerator[Json, None]:
         gone, loop = threading.Event(), asyncio.get_running_loop()
         partial = _Latest()
         offer = _Offering(lambda answer: loop.call_soon_threadsafe(partial.put, answer))
@@ -160,6 +169,13 @@ def _code(error: BaseException) -> grpc.StatusCode:
 
 def _said(error: BaseException) -> str:
     return _TEXTS.get(type(error), str(error))
+
+
+def _forget(error: BaseException | None) -> None:
+    """Lets go the frames that an error has passed, with all they hold; some of them hold the error."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _organisation(context: Context) -> str | None:
