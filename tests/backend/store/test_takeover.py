@@ -147,9 +147,14 @@ def test_what_cannot_be_is_refused_and_reported(data: Data) -> None:
     assert sorted(word for word in words for report in data.reports if word in report) == sorted(words)
 
 
-@pytest.mark.parametrize("size", [1, 1 << 30])
-def test_small_proposals_are_taken_together(data: Data, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(takeover, "AT_ONCE_BYTES", size)
+@pytest.mark.parametrize(
+    ("bound", "value", "changes"),
+    [("AT_ONCE", 2, 2), ("AT_ONCE_BYTES", 1, 3), ("AT_ONCE_SECONDS", 0, 3), ("AT_ONCE_SECONDS", 60, 1)],
+)
+def test_small_proposals_are_taken_together(
+    data: Data, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, changes: int
+) -> None:
+    monkeypatch.setattr(takeover, bound, value)
     written: list[Manifest] = []
 
     def counting(manifest: Manifest, path: Path) -> None:
@@ -164,7 +169,7 @@ def test_small_proposals_are_taken_together(data: Data, monkeypatch: pytest.Monk
         propose(data.folder, proposal)
     until(lambda: not indexer.step() and not read_proposals(data.folder))
     indexer.close()
-    assert len(written) == (3 if size == 1 else 1)
+    assert len(written) == changes
     assert data.units() == tuple(unit for proposal in proposals for unit in proposal.add)
     assert data.visible() == sent_spans(data.sent)
     assert counted(data, "compaction", "taken") == 3

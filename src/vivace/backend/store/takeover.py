@@ -25,7 +25,9 @@ PERIOD_SECONDS: Final = 0.4
 """How often is looked for proposals."""
 AT_ONCE: Final = 64
 AT_ONCE_BYTES: Final = 64 << 20
-"""So many proposals, which add so much, are taken together: what a change of the manifest costs is shared by them."""
+AT_ONCE_SECONDS: Final = 2.0
+"""So many proposals, which add so much and are prepared in so long, are taken together: they share what a change of the
+manifest costs, and do not keep blocks from being cut for long."""
 GONE: Final = "what it replaces is not there any more"
 """The one objection that is no news: somebody else was first."""
 
@@ -128,7 +130,10 @@ class Takeover:
     def _prepare(self, chosen: Sequence[Proposal]) -> _Prepared:
         """In the worker."""
         prepared: list[tuple[Proposal, Sequence[Finding]]] = []
+        begun = monotonic()
         for proposal in chosen:
+            if prepared and monotonic() - begun >= AT_ONCE_SECONDS:
+                break
             try:
                 prepared.append((proposal, self._findings(proposal)))
             except (OSError, VivaceError) as error:
