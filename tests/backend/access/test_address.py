@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
+from pathlib import Path
 
 import grpc
 import pytest
@@ -55,6 +56,18 @@ def test_a_port_beyond_the_last_is_refused() -> None:
 def test_addresses_meet_where_one_server_alone_can_listen(one: str, other: str, expected: bool) -> None:
     assert address(one, "").meets(address(other, "")) is expected
     assert address(other, "").meets(address(one, "")) is expected
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+def test_an_address_of_ipv6_is_listened_on_and_shown_as_it_is_written() -> None:
+    async def served() -> Address:
+        return bind(grpc.aio.server(), "[::1]:0", "--grpc", None)
+
+    with closing(listen("[::1]:0", "--http")) as listener:
+        shown = address(where(listener), "--http")
+    for found in (shown, asyncio.run(served())):
+        assert found.host == "::1"
+        assert found.port > 0
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "nobody.invalid", "192.0.2.1"])
