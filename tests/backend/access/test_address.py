@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
-from pathlib import Path
 
 import grpc
 import pytest
 
-from vivace.backend.access.address import Address, address, listen, where
+from vivace.backend.access.address import Address, address, hindrance, listen, where
 from vivace.backend.access.rpc import bind
 from vivace.errors import ConfigurationError, TargetError
 
@@ -58,7 +57,7 @@ def test_addresses_meet_where_one_server_alone_can_listen(one: str, other: str, 
     assert address(other, "").meets(address(one, "")) is expected
 
 
-@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+@pytest.mark.skipif(hindrance(Address("::1", 0)) is not None, reason="this machine has no IPv6")
 def test_an_address_of_ipv6_is_listened_on_and_shown_as_it_is_written() -> None:
     async def served() -> Address:
         return bind(grpc.aio.server(), "[::1]:0", "--grpc", None)

@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 import urllib.request
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -147,6 +147,18 @@ def test_a_port_in_use_is_named(tmp_path: Path, flag: str) -> None:
     reason = "cannot listen there (Address already in use); choose another address, or end what uses it"
     assert str(error.value) == f"--{flag.replace('_', '-')} {address}: {reason}"
     assert all(not psutil.pid_exists(pid) for pid in backend.processes().values())
+
+
+def test_all_ports_in_use_are_named_at_once(tmp_path: Path) -> None:
+    flags = ("http", "otlp_grpc", "otlp_http", "grpc")
+    with ExitStack() as held:
+        taken = {flag: held.enter_context(socket.create_server(("127.0.0.1", 0))) for flag in flags}
+        addresses = {flag: f"127.0.0.1:{one.getsockname()[1]}" for flag, one in taken.items()}
+        with pytest.raises(TargetError) as error:
+            Backend(settings(tmp_path, **addresses)).start()
+    said = {line.partition(": ")[0] for line in str(error.value).splitlines()}
+    assert said == {f"--{flag.replace('_', '-')} {address}" for flag, address in addresses.items()}
+    assert len(str(error.value).splitlines()) == len(flags)
 
 
 def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:

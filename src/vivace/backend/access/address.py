@@ -59,13 +59,13 @@ def where(listener: socket.socket) -> str:
     return str(Address(*listener.getsockname()[:2]))
 
 
-def hindrance(wanted: Address) -> str:
-    """Why an address cannot be listened on, as the system says it."""
+def hindrance(wanted: Address) -> str | None:
+    """Why an address cannot be listened on, as the system says it; None when it can be."""
     try:
         _opened(wanted).close()
     except OSError as error:
         return _said(error)
-    return "it cannot be bound"
+    return None
 
 
 def refused(text: str, flag: str, reason: str) -> TargetError:

@@ -67,5 +67,5 @@ def bind(server: grpc.aio.Server, text: str, flag: str, tls: ServerTls | None) -
         else:
             port = server.add_secure_port(str(wanted), tls.grpc_credentials())
     except RuntimeError as error:  # which does not say why
-        raise refused(text, flag, hindrance(wanted)) from error
+        raise refused(text, flag, hindrance(wanted) or "it cannot be bound") from error
     return Address(wanted.host, port)

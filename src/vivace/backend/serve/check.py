@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
-from vivace.backend.access.address import Address, address
+from vivace.backend.access.address import Address, address, hindrance, refused
 from vivace.backend.serve.settings import ServeSettings
 from vivace.errors import ConfigurationError, VivaceError
 from vivace.units import format_duration
@@ -39,15 +39,24 @@ def _problem(part: Callable[[], object]) -> str | None:
     return None
 
 
-def _check_addresses(settings: ServeSettings) -> None:
-    told = {
+def unusable_addresses(settings: ServeSettings) -> list[str]:
+    """A line for each address that cannot be listened on now. To be asked while the backend does not run."""
+    found = [(flag, text, hindrance(address(text, flag))) for flag, text in _addresses(settings).items()]
+    return [str(refused(text, flag, reason)) for flag, text, reason in found if reason is not None]
+
+
+def _addresses(settings: ServeSettings) -> dict[str, str]:
+    return {
         "--http": settings.http,
         "--grpc": settings.grpc,
         "--otlp-grpc": settings.otlp_grpc,
         "--otlp-http": settings.otlp_http,
     }
+
+
+def _check_addresses(settings: ServeSettings) -> None:
     problems, found = [], dict[str, Address]()
-    for flag, text in told.items():
+    for flag, text in _addresses(settings).items():
         try:
             found[flag] = address(text, flag)
         except ConfigurationError as error:

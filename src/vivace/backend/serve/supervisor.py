@@ -15,7 +15,7 @@ from time import monotonic
 from types import FrameType
 from typing import Final
 
-from vivace.backend.serve.check import check
+from vivace.backend.serve.check import check, unusable_addresses
 from vivace.backend.serve.lock import Lock
 from vivace.backend.serve.process import Process
 from vivace.backend.serve.settings import Addresses, ServeSettings, write_addresses
@@ -62,6 +62,10 @@ class Backend:
             self._processes = self._started()
             self._addresses = self._ready(monotonic() + timeout_s)
             write_addresses(self._addresses, self._folder.addresses)
+        except TargetError as error:
+            self.stop()
+            others = unusable_addresses(self._settings)  # the processes have said no more than the first
+            raise TargetError("\n".join(dict.fromkeys([str(error), *others]))) from error
         except BaseException:
             self.stop()
             raise
