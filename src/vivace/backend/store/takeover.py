@@ -58,8 +58,8 @@ class Takeover:
         """Goes on, without waiting. OSError when the manifest cannot be written; then it is tried again."""
         if self._running is not None:
             if self._running.done():
-                prepared, self._running = self._running.result(), None
-                self._finish(prepared)
+                running, self._running = self._running, None
+                self._finish(running.result())
         elif self._due <= monotonic():
             self._due = monotonic() + PERIOD_SECONDS
             self._begin()
