@@ -42,6 +42,38 @@ def test_what_belongs_to_an_owner_can_be_forgotten() -> None:
     assert made == ["a", "a"]
 
 
+class Owner(int):
+    """Counts how often it is looked at."""
+
+    looked_at = 0
+
+    def __eq__(self, other: object) -> bool:
+        Owner.looked_at += 1
+        return int(self) == other
+
+    def __hash__(self) -> int:
+        return int(self)
+
+
+def test_what_others_have_is_not_looked_at_to_forget() -> None:
+    memory, made = Memory(10_000), list[str]()
+    for owner in range(1000):
+        counted(memory, Owner(owner), "a", 1, made)
+    before = Owner.looked_at
+    memory.forget(Owner(5))
+    assert memory.held == 999
+    assert Owner.looked_at - before < 10
+
+
+def test_what_has_gone_by_itself_can_be_forgotten() -> None:
+    memory, made = Memory(20), list[str]()
+    for what, size in (("a", 10), ("b", 10), ("c", 10), ("c", 100)):
+        counted(memory, 1, what, size, made)
+    memory.get(1, "d", lambda: made.append("d"), lambda _: 100)
+    memory.forget(1)
+    assert memory.held == 0
+
+
 def test_what_answers_single_queries_never_drives_out_what_lasts() -> None:
     memory, made = Memory(80), list[str]()
     counted(memory, 1, "column", 60, made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable
 from typing import Final, TypeVar, cast
 
@@ -57,6 +57,7 @@ class _Shelf:
         self.held = 0
         self._capacity = capacity
         self._entries: OrderedDict[Key, tuple[object, int]] = OrderedDict()
+        self._owned: defaultdict[int, set[Hashable]] = defaultdict(set)
 
     def find(self, key: Key) -> tuple[object, int] | None:
         entry = self._entries.get(key)
@@ -65,16 +66,21 @@ class _Shelf:
         return entry
 
     def put(self, key: Key, made: object, size: int) -> None:
-        if key in self._entries:
-            self.held -= self._entries.pop(key)[1]
+        self._drop(key)
         if size > self._capacity:
             return
         self._entries[key] = (made, size)
+        self._owned[key[0]].add(key[1])
         self.held += size
         while self.held > self._capacity:
-            _, (_, freed) = self._entries.popitem(last=False)
-            self.held -= freed
+            self._drop(next(iter(self._entries)))
 
     def forget(self, owner: int) -> None:
-        for key in [key for key in self._entries if key[0] == owner]:
-            self.held -= self._entries.pop(key)[1]
+        for what in self._owned.pop(owner, ()):
+            self.held -= self._entries.pop((owner, what))[1]
+
+    def _drop(self, key: Key) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._owned[key[0]].remove(key[1])
+            self.held -= entry[1]
