@@ -10,6 +10,7 @@ import numpy as np
 
 from vivace.backend.compact.input import SLICED, Input, Rows
 from vivace.backend.store.choice import LEAST_COLUMNS, worth_a_column
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.backend.store.tables import Tables
 
 
@@ -33,7 +34,7 @@ class Slices:
         before = (np.cumsum(weights) - weights)[np.maximum.accumulate(np.where(begins, place, 0))]
         number = np.empty(len(order), np.int64)
         number[order] = before // rows
-        slices = np.unique(np.append(number, 0))
+        slices = distinct_numbers(np.append(number, 0))
         parts = np.split(number, np.cumsum([one.traces.num_rows for one in inputs])[:-1])
         return cls(inputs, [np.append(np.searchsorted(part, slices), len(part)) for part in parts])
 

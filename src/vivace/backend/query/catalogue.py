@@ -23,6 +23,7 @@ from vivace.backend.query.readable import LeftOut, Views
 from vivace.backend.query.trace_index import NO_IDENTITIES, Identities, Occurrences, TraceIndex, distinct
 from vivace.backend.query.value import Mask, Rows
 from vivace.backend.query.view import View
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.backend.store.unit import Unit, UnitKind, UnreadableUnit
 
 Snapshot = Callable[[], Sequence[Unit]]
@@ -230,14 +231,14 @@ class Catalogue:
             held.hidden = hidden if hidden.any() else None
         parts = found.where(spread[found.wanted])
         newest = self._newest(parts)
-        for number in np.unique(newest):
+        for number in distinct_numbers(newest):
             self._gather(touched, parts.where(newest == number))
 
     def _newest(self, parts: Occurrences) -> Rows:
         """For each part of a trace the place of its newest block; -1 when there is a newer segment."""
         if not len(parts):
             return np.zeros(0, np.int64)
-        places = np.unique(parts.place)
+        places = distinct_numbers(parts.place)
         infos = [self._held[place].view.unit.info for place in places.tolist()]
         rank = np.argsort(np.argsort([info.end_ns for info in infos], kind="stable"))
         block = np.array([info.kind is UnitKind.BLOCK for info in infos])

@@ -24,6 +24,7 @@ from vivace.backend.query.value import (
     Type,
     Value,
 )
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.errors import QueryError
 from vivace.traceql.regex import anchored
 from vivace.traceql.tree import Operator, Static, StaticType
@@ -212,7 +213,7 @@ def _words(operator: Operator, column: Column, text: str, check: Check) -> Mask:
 
 def _regex(operator: Operator, column: Column, words: pa.StringArray, pattern: str, check: Check) -> Mask:
     """Of a column that uses few of its strings, only these are matched."""
-    used = None if len(column) * _FEW > len(words) else np.unique(column.data[column.known])
+    used = None if len(column) * _FEW > len(words) else distinct_numbers(column.data[column.known])
     found = matching(words if used is None else words.take(pa.array(used)), pattern, check)
     by_word = found
     if used is not None:

@@ -17,6 +17,7 @@ from vivace.backend.query.summary import root_names, root_services, span_service
 from vivace.backend.query.tree_order import ranges
 from vivace.backend.query.value import Rows
 from vivace.backend.query.view import View
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.errors import QueryError
 
 MOST_SHOWN: Final = 100_000
@@ -140,7 +141,7 @@ def _services(view: View, trace: int) -> Json:
     services = span_services(view, rows)
     failed = view.numbers("spans", "status").data[rows] == 2
     answer: Json = {}
-    for code in np.unique(services.data):
+    for code in distinct_numbers(services.data):
         mine = services.data == code
         stats = {"spanCount": int(mine.sum()), "errorCount": int((mine & failed).sum())}
         answer[str(services.python(int(np.flatnonzero(mine)[0])))] = {k: v for k, v in stats.items() if v}

@@ -20,6 +20,7 @@ from vivace.backend.query.trace_index import Identities
 from vivace.backend.query.tree_order import ranges
 from vivace.backend.query.value import Array, Rows
 from vivace.backend.query.view import View
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.backend.store.merge import merge
 from vivace.backend.store.tables import ARROW, ATTRIBUTE_SCOPE, FIXED, attribute_columns
 from vivace.backend.store.unit import Unit, UnitInfo, UnitKind
@@ -101,7 +102,7 @@ class Share:
             return ranges(start, np.searchsorted(owner, self.first + self.count) - start)
         if table == "overflow":
             return self.overflow[0]
-        return np.unique(self.view.index("spans", table.removesuffix("s"))[self.kept("spans")])
+        return distinct_numbers(self.view.index("spans", table.removesuffix("s"))[self.kept("spans")])
 
 
 class GatheredSource:
@@ -159,7 +160,7 @@ class GatheredSource:
         order = np.lexsort((start, identity, trace))
         trace, identity, start = trace[order], identity[order], start[order]
         same = (trace[1:] == trace[:-1]) & (identity[1:] == identity[:-1]) & (start[1:] == start[:-1])
-        return np.unique(trace[1:][same])
+        return distinct_numbers(trace[1:][same])
 
     def _order(self, table: str) -> Rows | None:
         """New row -> row of the shares one after the other; None where they stay as they are."""

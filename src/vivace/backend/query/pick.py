@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from vivace.backend.query.tree_order import ranges
 from vivace.backend.query.value import Rows
 from vivace.backend.query.view import View
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.backend.store.tables import Tables
 
 _MANY: Final = 8
@@ -24,7 +25,7 @@ def pick(view: View, traces: Rows) -> Tables:
     rows = ranges(first, count)
     spans = _batches(view, "spans", first, count)
     resource, scope = (view.index("spans", name)[rows] for name in ("resource", "scope"))
-    references = {"resources": np.unique(resource), "scopes": np.unique(scope)}
+    references = {"resources": distinct_numbers(resource), "scopes": distinct_numbers(scope)}
     numbers = {
         "trace": np.repeat(np.arange(len(traces)), count),
         "resource": np.searchsorted(references["resources"], resource),

@@ -16,6 +16,7 @@ from vivace.backend.query.spansets import Computed, Spansets, whole
 from vivace.backend.query.structure import combine
 from vivace.backend.query.value import Value
 from vivace.backend.query.view import View
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.traceql.text import text
 from vivace.traceql.tree import (
     Aggregate,
@@ -72,7 +73,7 @@ def _grouped(stage: GroupBy, base: Spansets, view: View, evaluation: Evaluation)
     group, first = compact(base.of * (int(codes.max(initial=0)) + 1) + codes)
     place = first[group]
     order = np.argsort(place, kind="stable")
-    starts = np.unique(first)
+    starts = distinct_numbers(first)
     value = Computed(text(stage), tuple(part.take(starts) for part in parts))
     source = base.of[starts]
     computed = (*(one.take(source) for one in base.computed), value)

@@ -18,6 +18,7 @@ from vivace.backend.query.shown import Json
 from vivace.backend.query.spansets import Spansets
 from vivace.backend.query.summary import summary
 from vivace.backend.query.view import View
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.traceql.tree import Pipeline
 
 _NEVER = np.iinfo(np.int64).min
@@ -79,7 +80,7 @@ def overlaps(view: View, start_ns: int | None, end_ns: int | None) -> bool:
 def _newest(visible: Visible, sets: Spansets, request: SearchRequest) -> list[Found]:
     if not len(sets):
         return []
-    view, traces = visible.view, np.unique(sets.trace)
+    view, traces = visible.view, distinct_numbers(sets.trace)
     if visible.hidden is not None:
         traces = traces[~visible.hidden[traces]]
     of = summary(view)

@@ -13,6 +13,7 @@ from vivace.backend.query.spansets import Spansets
 from vivace.backend.query.tree_order import ROOT, UNCONNECTED, ancestors, descendants, parents_in
 from vivace.backend.query.value import Mask, Rows
 from vivace.backend.query.view import View
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.errors import QueryError
 from vivace.traceql.tree import SpansetOperator
 
@@ -48,7 +49,7 @@ def combine(
     if operator in (_Operator.AND, _Operator.OR):
         return _logical(operator, base, left, right, view.rows("spans"))
     for side in (left, right):
-        if len(np.unique(side.source)) < len(side):
+        if len(distinct_numbers(side.source)) < len(side):
             raise QueryError(
                 "spanset operators are not supported for multiple spansets per trace. consider using coalesce()"
             )
@@ -74,7 +75,7 @@ def _logical(operator: SpansetOperator, base: Spansets, left: Spansets, right: S
     mask = chosen if base.rows is None else chosen[base.rows]
     if operator is _Operator.AND:
         there = np.zeros(len(base), np.bool_)
-        there[np.intersect1d(left.source, right.source)] = True
+        there[_common(left.source, right.source, len(base))] = True
         mask &= there[base.of]
     return base.where(mask)
 
@@ -95,7 +96,7 @@ def _from(side: Spansets, sources: Mask) -> Spansets:
 
 
 def _structural(operator: SpansetOperator, base: Spansets, left: Spansets, right: Spansets, view: View) -> Spansets:
-    both = np.intersect1d(left.trace, right.trace)
+    both = _common(left.trace, right.trace, view.rows("traces"))
     mine, others = right.span_rows(), left.span_rows()
     of = right.source[right.of]
     relation = _NEGATED.get(operator, _UNIONS.get(operator, operator))
@@ -112,6 +113,14 @@ def _structural(operator: SpansetOperator, base: Spansets, left: Spansets, right
     rows, of = rows[order], of[order]
     first = np.append(True, rows[1:] != rows[:-1])[: len(rows)]
     return base.regrouped(rows[first], of[first])
+
+
+def _common(left: Rows, right: Rows, numbers: int) -> Rows:
+    """What is on both sides, ascending."""
+    on_left, on_both = np.zeros((2, numbers), np.bool_)
+    on_left[left] = True
+    on_both[right] = on_left[right]
+    return np.flatnonzero(on_both)
 
 
 def _related(relation: SpansetOperator, left: Rows, right: Rows, parent: Rows | None, view: View) -> Mask:

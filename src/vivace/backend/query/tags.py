@@ -20,6 +20,7 @@ from vivace.backend.query.parameters import Window
 from vivace.backend.query.search import matched, overlaps
 from vivace.backend.query.value import KINDS, STATUSES, Column, Identifiers, Lists, Mask, Part, Rows, Type
 from vivace.backend.query.view import View
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.traceql.tree import Attribute, Intrinsic, IntrinsicField, Pipeline, Scope
 
 INTRINSIC_NAMES: Final = (
@@ -137,7 +138,7 @@ def _rows(view: View, table: str, request: TagRequest) -> Rows:
     if table in ("events", "links"):
         return children_of(Frame(view, "spans", spans), table)[0]
     rows = Frame(view, "spans", spans).of(table)
-    return spans if rows is None or table == "spans" else np.unique(rows)
+    return spans if rows is None or table == "spans" else distinct_numbers(rows)
 
 
 def _overlapping(view: View, spans: Rows, window: Window) -> Mask:
@@ -202,7 +203,7 @@ def _distinct(part: Part, rows: Rows) -> Iterator[Values]:
         return
     column = part.take(rows)
     if column.type is Type.STRING:
-        codes = np.unique(column.data[column.known])
+        codes = distinct_numbers(column.data[column.known])
         words = pa.array([], pa.string()) if column.words is None else column.words
         yield {column.type: words.take(pa.array(codes))}
     else:

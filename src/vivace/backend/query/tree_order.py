@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from vivace.backend.query.value import Mask, Rows
 from vivace.backend.query.view import View
+from vivace.backend.store.distinct import distinct_numbers
 
 Words = npt.NDArray[np.uint64]
 
@@ -211,12 +212,12 @@ def ancestors(parent: Rows, below: Rows, rows: int) -> Mask:
     """Which of all rows have one of the spans `below` among their descendants."""
     found = np.zeros(rows, np.bool_)
     current = parent[below]
-    current = np.unique(current[current >= 0])
+    current = distinct_numbers(current[current >= 0])
     for _ in range(_DEEP):
         current = current[~found[current]]
         found[current] = True
         current = parent[current]
-        current = np.unique(current[current >= 0])
+        current = distinct_numbers(current[current >= 0])
     return found | _above(parent, current) if current.size else found
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vivace.backend.store.arrange import inverse
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.backend.store.row_groups import with_needed_values
 from vivace.backend.store.tables import FIXED, Tables
 
@@ -59,7 +60,9 @@ def traces_of(tables: Tables, traces: Rows) -> Tables:
     """The tables of some traces, given by their rows in `traces`, ascending."""
     spans = np.flatnonzero(np.isin(tables.spans.column("trace").to_numpy(), traces))
     kept = {"traces": traces, "spans": spans}
-    kept |= {f"{name}s": np.unique(tables.spans.column(name).to_numpy()[spans]) for name in ("resource", "scope")}
+    kept |= {
+        f"{name}s": distinct_numbers(tables.spans.column(name).to_numpy()[spans]) for name in ("resource", "scope")
+    }
     for table in ("events", "links"):
         kept[table] = np.flatnonzero(np.isin(tables[table].column("span").to_numpy(), spans))
     position = {table: inverse(rows, tables[table].num_rows) for table, rows in kept.items()}

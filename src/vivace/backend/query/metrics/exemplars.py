@@ -15,6 +15,7 @@ from vivace.backend.query.metrics.series import Exemplar, Series
 from vivace.backend.query.metrics.united import United
 from vivace.backend.query.value import Rows
 from vivace.backend.query.view import View
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.traceql.tree import MetricsAggregate
 
 
@@ -31,7 +32,7 @@ class Examples:
         """The series with exemplars, at most so many in all: the first series get theirs, spread evenly over time."""
         each = max(1, most // max(1, len(series)))
         chosen = [_spread(one, each) for one in series[:most]]
-        cells = np.unique(
+        cells = distinct_numbers(
             np.concatenate([np.zeros(0, np.int64), *(one.cells[at] for one, at in chosen if one.cells is not None)])
         )
         found = self._found(cells)

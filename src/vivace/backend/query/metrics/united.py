@@ -17,6 +17,7 @@ from vivace.backend.query.metrics.quantile import quantiles
 from vivace.backend.query.metrics.series import NAME, Labels, Series
 from vivace.backend.query.metrics.timeline import Times
 from vivace.backend.query.value import Rows
+from vivace.backend.store.distinct import distinct_numbers
 from vivace.traceql.tree import MetricsAggregate
 
 _AT_ONCE: Final = 1 << 14
@@ -160,7 +161,7 @@ def _values(figures: Mapping[str, Floats], function: str, times: Times, scale: f
 def _histograms(table: United, names: Sequence[str], times: Times) -> Iterator[Series]:
     scale = SECONDS if table.durations else 1.0
     for labels, mine in _each(table, names):
-        for exponent in np.unique(table.exponent[mine]):
+        for exponent in distinct_numbers(table.exponent[mine]):
             cells = mine.start + np.flatnonzero(table.exponent[mine] == exponent)
             values = np.zeros(len(times))
             values[table.bucket[cells]] = table.figures["count"][cells]
