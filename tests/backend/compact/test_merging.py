@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -137,6 +138,27 @@ def test_what_interrupts_a_merge_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Enough):
         compact(work, Folders(tmp_path), tmp_path / "new", between)
     assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_files_are_closed_at_once(tmp_path: Path, fails: bool) -> None:
+    def between() -> None:
+        if fails:
+            raise ValueError("what nobody thought of")
+
+    def open_files() -> int:
+        return len([*Path("/proc/self/fd").iterdir()])
+
+    work = job(tmp_path, [decode([request(seed)]) for seed in range(3)])
+    gc.collect()
+    before = open_files()
+    gc.disable()
+    try:
+        with suppress(Unmergeable):
+            compact(work, Folders(tmp_path), tmp_path / "new", between)
+        assert open_files() == before
+    finally:
+        gc.enable()
 
 
 def test_rare_attributes_stay_findable_and_columns_few(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Input:
     """A block; Unreadable comes from whatever reads it."""
 
     def __init__(self, folder: Path) -> None:
-        """All files are opened: they stay readable when the block is removed."""
+        """All files are opened: they stay readable when the block is removed, until they are closed."""
         self._block = folder.name
         with self._reading():
             self._source = source = BlockSource(folder)
@@ -56,6 +56,10 @@ class Input:
             self.traces = source.slice("traces", 0, source.rows("traces"))
             self._first = self._first_rows(self.traces)
             self._whole = lru_cache(maxsize=1)(self._read_whole)
+
+    def close(self) -> None:
+        """Closes the files."""
+        self._source.close()
 
     def _first_rows(self, traces: pa.RecordBatch) -> Mapping[str, Rows]:
         """By table, the first row of each trace, and the number of all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,9 @@ def compact(job: Job, storage: Storage, place: Path, between: Callable[[], None]
     no Exception.
     """
     try:
-        unit = merge_blocks([_opened(unit, storage) for unit in job.inputs], place, between)
+        with ExitStack() as files:
+            inputs = [files.enter_context(closing(_opened(unit, storage))) for unit in job.inputs]
+            unit = merge_blocks(inputs, place, between)
     except (Unmergeable, OSError):
         raise
     except Unreadable as error:

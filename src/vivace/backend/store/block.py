@@ -119,6 +119,10 @@ class BlockSource:
         """All of the block."""
         return Tables(**{name: self.slice(name, 0, self.rows(name)) for name in FIXED})
 
+    def close(self) -> None:
+        """Closes the files; what is read next opens them again."""
+        self._opened.cache_clear()
+
     def let_go(self) -> None:
         """Closes the files when their folder is gone or another, so that they no longer take up space.
 
