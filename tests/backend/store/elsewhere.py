@@ -65,6 +65,7 @@ class Elsewhere:
 
     def restored(self) -> tuple[UnitInfo, ...]:
         """See Storage."""
+        self._reach()
         metas = [json.loads((self._root / name / "meta.json").read_text()) for name in sorted(self.names())]
         replaced = {one for meta in metas for one in meta["replaces"]}
         units = [UnitInfo(**{**meta["unit"], "kind": UnitKind.BLOCK}) for meta in metas]

@@ -16,6 +16,7 @@ from vivace.backend.store import holdings, takeover
 from vivace.backend.store.indexer import Indexer
 from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals
 from vivace.backend.store.unit import UnitInfo, UnitKind
+from vivace.errors import TargetError
 
 
 @pytest.fixture
@@ -130,3 +131,10 @@ def test_a_start_out_of_reach_of_storage_says_so(data: Data, storage: Elsewhere)
     data.indexer(AT_ONCE, storage).close()
     assert data.visible() == sent_spans(data.sent)
     assert [report for report in data.reports if "nobody knows whether all blocks are there" in report]
+
+
+def test_a_new_folder_out_of_reach_of_storage_is_refused(data: Data, storage: Elsewhere) -> None:
+    storage.reachable = False
+    with pytest.raises(TargetError, match="not there, and not made again of what is in storage: "):
+        data.indexer(AT_ONCE, storage)
+    assert not data.folder.manifest.exists()

@@ -197,6 +197,25 @@ def test_what_cannot_be_put_holds_up_what_came_later_alone(data: Data, monkeypat
     assert data.visible() == sent_spans(data.sent)
 
 
+def test_what_fails_as_nobody_thought_holds_up_nothing(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = data.blocks(3)
+
+    def fail(*_arguments: object) -> None:
+        raise RuntimeError("of all things")
+
+    monkeypatch.setattr(takeover, "examine", fail)
+    monkeypatch.setattr(takeover, "APART_SECONDS", 1.0)
+    propose(data.folder, Proposal(frozenset({first.id}), reason=DAMAGED))
+    propose(data.folder, Proposal(frozenset({second.id}), reason="retention"))
+    indexer = data.indexer()
+    until(lambda: not indexer.step() and data.units() == (first, third))
+    assert data.reports == ["what the reason 'damaged' was given for is not done yet: RuntimeError: of all things"]
+    monkeypatch.undo()
+    until(lambda: not indexer.step() and not read_proposals(data.folder))
+    indexer.close()
+    assert data.units() == (first, third)
+
+
 def test_a_block_that_a_reader_finds_damaged_is_set_aside(data: Data) -> None:
     first, second = data.blocks(2)
     path = data.folder.block(first.id) / "spans.parquet"

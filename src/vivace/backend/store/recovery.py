@@ -40,7 +40,10 @@ def recover(folder: DataFolder, storage: Storage) -> tuple[Manifest, list[str]]:
 
 
 def _restore(folder: DataFolder, storage: Storage, reports: list[str]) -> None:
-    units = storage.restored()
+    try:
+        units = storage.restored()
+    except OSError as error:
+        raise TargetError(f"{folder.manifest}: not there, and not made again of what is in storage: {error}") from error
     unnamed = {path for path in folder.blocks.iterdir() if path.suffix != ".tmp"} - {
         folder.block(unit.id) for unit in units
     }

@@ -16,6 +16,7 @@ from vivace.backend.store.examination import Finding, examine, set_aside, take_b
 from vivace.backend.store.folder import sync
 from vivace.backend.store.holdings import RETRY_SECONDS, Holdings
 from vivace.backend.store.means import Means
+from vivace.backend.store.merger import in_words
 from vivace.backend.store.proposal import DAMAGED, Proposal, proposal_files, read_proposal, withdraw
 from vivace.backend.store.storage.local import is_whole
 from vivace.backend.store.unit import UnitInfo, UnitKind
@@ -28,6 +29,8 @@ AT_ONCE_BYTES: Final = 64 << 20
 AT_ONCE_SECONDS: Final = 2.0
 """So many proposals, which add so much and are prepared in so long, are taken together: they share what a change of the
 manifest costs, and do not keep blocks from being cut for long."""
+APART_SECONDS: Final = 3600.0
+"""A proposal that nobody thought could fail as it did is tried again after this."""
 GONE: Final = "what it replaces is not there any more"
 """The one objection that is no news: somebody else was first."""
 
@@ -39,6 +42,8 @@ class _Prepared:
     proposals: Sequence[tuple[Proposal, Sequence[Finding]]]
     failed: str = ""
     """Why those that came next cannot be yet."""
+    apart: Proposal | None = None
+    """The one of those that is not to be in the way of the others, since it alone may be at fault."""
 
 
 class Takeover:
@@ -53,6 +58,7 @@ class Takeover:
         self._holdings = holdings
         self._running: Future[_Prepared] | None = None
         self._due = 0.0
+        self._apart: dict[str, float] = {}
 
     def step(self) -> None:
         """Goes on, without waiting. OSError when the manifest cannot be written; then it is tried again."""
@@ -74,9 +80,10 @@ class Takeover:
         chosen: list[Proposal] = []
         replaced: set[str] = set()
         size = 0
+        self._apart = {identity: until for identity, until in self._apart.items() if until > monotonic()}
         for path in proposal_files(self._folder):
             proposal = self._read(path)
-            if proposal is None or not self._stands(proposal):
+            if proposal is None or proposal.id in self._apart or not self._stands(proposal):
                 continue
             size += sum(unit.bytes for unit in proposal.add)
             if chosen and (len(chosen) == AT_ONCE or size > AT_ONCE_BYTES or proposal.reason == DAMAGED):
@@ -136,10 +143,10 @@ class Takeover:
                 break
             try:
                 prepared.append((proposal, self._findings(proposal)))
-            except (OSError, VivaceError) as error:
-                return _Prepared(
-                    prepared, f"what the reason {proposal.reason!r} was given for is not done yet: {error}"
-                )
+            except Exception as error:  # whatever it is, the log is to be followed all the same
+                expected = isinstance(error, (OSError, VivaceError))
+                failed = f"what the reason {proposal.reason!r} was given for is not done yet: {in_words(error)}"
+                return _Prepared(prepared, failed, None if expected else proposal)
         return _Prepared(prepared)
 
     def _findings(self, proposal: Proposal) -> list[Finding]:
@@ -161,7 +168,9 @@ class Takeover:
             self._figures.proposed(proposal.reason, "taken")
         if prepared.failed:
             self._report(prepared.failed)
-        self._due = monotonic() + RETRY_SECONDS if prepared.failed else 0.0
+        if prepared.apart is not None:
+            self._apart[prepared.apart.id] = monotonic() + APART_SECONDS
+        self._due = monotonic() + RETRY_SECONDS if prepared.failed and prepared.apart is None else 0.0
 
     def _still(self, proposal: Proposal, findings: Sequence[Finding]) -> bool:
         """Whether it is to be taken, now that all is prepared; else nothing is left of that."""
