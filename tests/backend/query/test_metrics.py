@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from google.protobuf.json_format import ParseDict
+from tests.backend.query.dataset import key_values
 from tests.backend.query.samples import NOW, SECOND, catalogue, request, span, unit
 
 from vivace.backend.query.metrics import comparison
@@ -234,3 +235,45 @@ def test_an_array_is_a_group_as_a_whole_whatever_is_filtered_by() -> None:
     assert labels == {("arrayValue", json.dumps(array))}
     (label,) = ParseDict(range_answer(answer, TIMES), MESSAGES["QueryRangeResponse"]()).series[0].labels  # type: ignore[attr-defined]
     assert [one.string_value for one in label.value.array_value.values] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("field", "label"),
+    [
+        ("span.x", "span.x"),
+        ("resource.zone", "resource.zone"),
+        ("resource.service.name", "resource.service.name"),
+        ("instrumentation:name", "instrumentation:name"),
+        ("rootName", "rootName"),
+        ("name", "name"),
+        ("kind", "kind"),
+    ],
+)
+def test_compare_counts_each_value_as_by_does(field: str, label: str) -> None:
+    """Of spans, and of what they share, of several types, in several units that have parts of the same traces."""
+    values = (1, "a", ["a", "b"], 2.5, 1)
+    units = []
+    for u in range(3):
+        spans = [span(n // 3 + 1, 100 * u + n, n // 2, at_s=n, name=f"n{n % 3}", kind=n % 4) for n in range(1, 12)]
+        for n, one in enumerate(spans):
+            one.attributes.extend(key_values({"x": values[n % 5]}))
+        named = request(*spans, service=f"s{u % 2}", zone=values[u])
+        units.append(unit(named, request(span(100 + u, 100 * u + 50, at_s=5))))
+    root = parse("{ duration > 0s } | compare({ kind = server }, 100)").root
+    assert not isinstance(root, Pipeline)
+    found = {one.labels: one.values.tolist() for one in query(root, catalogue(*units).visible(), TIMES).series}
+    for kind, chosen in (("selection", "{ kind = server }"), ("baseline", "{ kind != server }")):
+        root = parse(f"{chosen} | count_over_time() by ({field})").root
+        assert not isinstance(root, Pipeline)
+        by_value = {one.labels[0][1]: one.values for one in query(root, catalogue(*units).visible(), TIMES).series}
+        by_value.pop(("stringValue", "nil"), None)
+        compared = {
+            labels[1][1]: values
+            for labels, values in found.items()
+            if labels[0][1][1] == kind and labels[1][0] == label
+        }
+        assert compared == {value: counts.tolist() for value, counts in by_value.items()}
+        total = next(
+            values for labels, values in found.items() if labels[0][1][1] == f"{kind}_total" and labels[1][0] == label
+        )
+        assert total == np.sum(list(by_value.values()), axis=0).tolist()

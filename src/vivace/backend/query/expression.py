@@ -216,6 +216,8 @@ class Evaluation:
 
     def _with_arrays(self, field: Attribute, frame: Frame) -> tuple[Part, ...]:
         """The values of a field in a whole table; a chain asks for the same ones once per term."""
+        if any(known.view is not frame.view for known, _ in self._arrays):
+            self._arrays.clear()
         if (frame, field) not in self._arrays:
             scope = Scope.SPAN if field.scope is Scope.NONE else field.scope
             asked = self.conditions.on(Attribute(scope, field.name))

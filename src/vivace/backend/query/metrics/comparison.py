@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,11 +15,11 @@ from vivace.backend.query.expression import Evaluation
 from vivace.backend.query.fields import TABLES, Frame
 from vivace.backend.query.grouping import columns
 from vivace.backend.query.metrics.bounds import MOST_VALUES, TooManyGroups
-from vivace.backend.query.metrics.codes import Label, codes, grouped, home
+from vivace.backend.query.metrics.codes import Label, codes, home
 from vivace.backend.query.metrics.labels import series_label
-from vivace.backend.query.metrics.partial import Counted, counted
 from vivace.backend.query.metrics.series import Labels, Series
-from vivace.backend.query.metrics.timeline import Timeline, Times
+from vivace.backend.query.metrics.tally import NOTHING, Tally, rows_of, tallied, values_of
+from vivace.backend.query.metrics.timeline import Steps, Timeline, Times
 from vivace.backend.query.metrics.united import series, united
 from vivace.backend.query.search import matched, overlaps
 from vivace.backend.query.value import Mask, Rows, known
@@ -62,6 +62,25 @@ class _Comparing:
     evaluation: Evaluation
 
 
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """Spans, the steps that they fall into, and which of them are selected."""
+
+    view: View
+    rows: Rows
+    steps: Steps
+    chosen: Mask
+    _by_row: dict[str, tuple[Tally, Tally]]
+
+    def by_row(self, table: str) -> tuple[Tally, Tally]:
+        """The selected spans and the others by their row of a table: counted once for all of its keys."""
+        if table not in self._by_row:
+            row = Frame(self.view, "spans", self.rows).of(table)
+            assert row is not None  # noqa: S101 - it is another table
+            self._by_row[table] = tallied(rows_of(table, self.view.rows(table)), row, self.steps, self.chosen)
+        return self._by_row[table]
+
+
 def compared(
     expression: MetricsPipeline, comparison: Compare, views: Iterable[Visible], times: Times, check: Check
 ) -> list[Series]:
@@ -70,29 +89,28 @@ def compared(
     fields = _fields([visible.view for visible in looked_at])
     asked = conditions(Pipeline((*expression.pipeline.stages, comparison.selection)), *fields)
     comparing = _Comparing(comparison.top_n, times, Evaluation(asked, check))
-    halves = [_halves(visible, expression.pipeline, comparison, comparing) for visible in looked_at]
+    spans = [_looked_at(visible, expression.pipeline, comparison, comparing) for visible in looked_at]
     found: list[Series] = []
     for field in fields:
+        tallies = [_tallied(each, field, comparing.evaluation) for each in spans]
         for place, kind in enumerate(("selection", "baseline")):
-            found += _series(kind, field, [pair[place] for pair in halves], comparing)
+            found += _series(kind, field, [pair[place] for pair in tallies if len(pair[place].spans)], comparing)
     return found
 
 
-def _series(kind: str, field: Field, halves: Sequence[Counted], comparing: _Comparing) -> Iterator[Series]:
+def _series(kind: str, field: Field, tallies: Sequence[Tally], comparing: _Comparing) -> Iterator[Series]:
     """Of an attribute with very many values only how often it is there."""
     name, times, check = series_label(field), comparing.times, comparing.evaluation.check
-    having = [one for one in (_having(half, field, comparing.evaluation) for half in halves) if one is not None]
-    if not having:
+    if not tallies:
         return
     try:
-        counts = [counted(one, _COUNT.function, MOST_VALUES) for one in having]
+        counts = [one.by_value(MOST_VALUES) for one in tallies]
         table = united(counts, _COUNT, times, check, MOST_VALUES).largest(comparing.most)
         for one in sorted(series(table, [name], _COUNT, times), key=_most_frequent):
             yield Series(_typed(kind, one.labels), one.values)
     except TooManyGroups:
         yield Series((_meta(_TYPE, kind), _meta(_ERROR, _TOO_MANY), _meta(name, "nil")), np.zeros(len(times)))
-    totals = [counted(replace(one, groups=()), _COUNT.function) for one in having]
-    (total,) = series(united(totals, _COUNT, times, check), [], _COUNT, times)
+    (total,) = series(united([one.in_all() for one in tallies], _COUNT, times, check), [], _COUNT, times)
     yield Series(_typed(f"{kind}_total", (_meta(name, "nil"),)), total.values)
 
 
@@ -115,39 +133,32 @@ def _fields(views: Sequence[View]) -> list[Field]:
     return [*(IntrinsicField(one, one.value) for one in _INTRINSICS), *attributes]
 
 
-def _having(half: Counted, field: Field, evaluation: Evaluation) -> Counted | None:
-    """The spans that have a value of a field, in groups by it."""
+def _tallied(spans: _Spans, field: Field, evaluation: Evaluation) -> tuple[Tally, Tally]:
+    """The spans that have a value of a field, by it: the selected ones, and the others."""
     evaluation.check()
-    view, frame = half.frame.view, half.frame
+    view, table = spans.view, home(field, spans.view)
     if isinstance(field, Attribute) and not view.has(TABLES[field.scope], field.name):
-        return None
-    table = home(field, view)
+        return NOTHING, NOTHING
     if table != "spans":
         groups = codes(field, evaluation, view, keep=False)
-        code = groups.of(frame)
-        there = groups.known[code]
-        return replace(half.within(there), groups=[(groups, code[there])]) if there.any() else None
+        selected, others = spans.by_row(table)
+        return selected.regrouped(groups), others.regrouped(groups)
     every = Frame(view)
     parts = columns(evaluation.value(field, every), len(every))
-    there = known(parts, len(every)) if frame.rows is None else known(parts, len(every))[frame.rows]
-    having = half.within(there)
-    if not len(having.frame):
-        return None
-    groups = grouped([part.take(having.frame.rows) for part in parts], len(having.frame))
-    return replace(having, groups=[(groups, groups.code)])
+    there = np.flatnonzero(known(parts, len(every))[spans.rows])
+    rows = spans.rows[there]
+    groups = values_of([part.take(rows) for part in parts], len(rows))
+    return tallied(groups, groups.code, spans.steps.at(there), spans.chosen[there])
 
 
-def _halves(
-    visible: Visible, pipeline: Pipeline, comparison: Compare, comparing: _Comparing
-) -> tuple[Counted, Counted]:
-    """The spans of a view that are selected, and those that are not."""
+def _looked_at(visible: Visible, pipeline: Pipeline, comparison: Compare, comparing: _Comparing) -> _Spans:
+    """The spans of a view that the pipeline selects, and which of them are compared with the others."""
     rows, starts = _rows(visible, pipeline, comparing.evaluation, comparing.times)
     frame = Frame(visible.view, "spans", rows)
     chosen = comparing.evaluation.truth(comparison.selection.expression, frame)
     if comparison.start_ns or comparison.end_ns:
         chosen &= (starts >= comparison.start_ns) & (starts < (comparison.end_ns or np.iinfo(np.int64).max))
-    every = Counted(frame, comparing.times.steps(starts))
-    return every.within(chosen), every.within(~chosen)
+    return _Spans(visible.view, rows, comparing.times.steps(starts), chosen, {})
 
 
 def _rows(visible: Visible, pipeline: Pipeline, evaluation: Evaluation, times: Times) -> tuple[Rows, Rows]:
