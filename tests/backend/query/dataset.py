@@ -205,11 +205,44 @@ comparisons = st.one_of(
         st.sampled_from(EQUALITY + ORDER),
         st.builds(
             Binary,
-            st.sampled_from([Operator.ADD, Operator.SUBTRACT, Operator.MULTIPLY]),
-            span_fields,
-            st.integers(1, 3).map(_static),
+            st.sampled_from(
+                [
+                    Operator.ADD,
+                    Operator.SUBTRACT,
+                    Operator.MULTIPLY,
+                    Operator.DIVIDE,
+                    Operator.MODULO,
+                    Operator.POWER,
+                ]
+            ),
+            st.one_of(span_fields, span_fields.map(lambda field: Unary(Operator.NEGATE, field))),
+            st.one_of(st.integers(1, 3).map(_static), st.just(_static(0.5))),
         ),
-        st.integers(-2, 6).map(_static),
+        st.one_of(st.integers(-2, 6).map(_static), st.sampled_from([-0.5, 0.25]).map(_static)),
+    ),
+    st.builds(
+        Binary,
+        st.sampled_from((*EQUALITY, Operator.LESS, Operator.GREATER_EQUAL)),
+        st.sampled_from(
+            [
+                Intrinsic.SPAN_ID,
+                Intrinsic.SPAN_PARENT_ID,
+                Intrinsic.TRACE_ID,
+                Intrinsic.LINK_TRACE_ID,
+                Intrinsic.LINK_SPAN_ID,
+                Intrinsic.TRACE_ROOT_SERVICE,
+                Intrinsic.INSTRUMENTATION_VERSION,
+            ]
+        ).map(_intrinsic),
+        st.sampled_from(
+            [*(f"{number:016x}" for number in range(4)), "1", "2", "02" * 8, "1" + "01" * 15, "one", ""]
+        ).map(_static),
+    ),
+    st.builds(
+        Binary,
+        st.sampled_from(EQUALITY + ORDER),
+        st.sampled_from([Intrinsic.EVENT_TIME_SINCE_START]).map(_intrinsic),
+        st.integers(0, 3).map(lambda thousands: Static(StaticType.DURATION, thousands * 1000 - 500)),
     ),
 )
 chains = st.builds(

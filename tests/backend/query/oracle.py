@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator as python
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -58,6 +59,9 @@ ARITHMETIC: dict[Operator, Callable[[Any, Any], Any]] = {
     Operator.ADD: python.add,
     Operator.SUBTRACT: python.sub,
     Operator.MULTIPLY: python.mul,
+    Operator.DIVIDE: lambda left, right: int(left / right) if _whole(left, right) else left / right,
+    Operator.MODULO: lambda left, right: int(math.fmod(left, right)) if _whole(left, right) else math.fmod(left, right),
+    Operator.POWER: lambda left, right: left**right if _whole(left, right) else _root(left, right),
 }
 UNIONS = {
     SpansetOperator.UNION_CHILD: SpansetOperator.CHILD,
@@ -73,6 +77,15 @@ NEGATIONS = {
     SpansetOperator.NOT_ANCESTOR: SpansetOperator.ANCESTOR,
     SpansetOperator.NOT_SIBLING: SpansetOperator.SIBLING,
 }
+
+
+def _whole(left: Any, right: Any) -> bool:
+    return isinstance(left, int) and isinstance(right, int)
+
+
+def _root(left: Any, right: Any) -> float:
+    power = complex(left) ** right if left < 0 else float(left) ** right
+    return math.nan if isinstance(power, complex) and right % 1 else float(power.real)
 
 
 @dataclass(frozen=True)
@@ -288,6 +301,9 @@ class Oracle:
                 found = literal(expression)
             case Attribute() | IntrinsicField():
                 found = self.read(expression, node, child)
+            case Unary(operator=Operator.NEGATE):
+                inner = self.value(expression.operand, node, child)
+                found = -inner if isinstance(inner, (int, float)) and not isinstance(inner, bool) else NIL
             case Unary():
                 inner = self.value(expression.operand, node, child)
                 found = (not inner) if isinstance(inner, bool) else NIL
@@ -428,11 +444,24 @@ def intrinsic(asked: Intrinsic, node: Node, child: Any) -> Any:
         Intrinsic.NESTED_SET_LEFT: lambda: node.left,
         Intrinsic.NESTED_SET_PARENT: lambda: _nested_parent(node),
         Intrinsic.TRACE_DURATION: lambda: max(one.span.end_time_unix_nano for one in node.trace) - start,
+        Intrinsic.SPAN_ID: node.span.span_id.hex,
+        Intrinsic.SPAN_PARENT_ID: lambda: node.span.parent_span_id.hex() or "0" * 16,
+        Intrinsic.TRACE_ID: lambda: node.span.trace_id.hex().lstrip("0"),
+        Intrinsic.LINK_TRACE_ID: lambda: child.trace_id.hex().lstrip("0"),
+        Intrinsic.LINK_SPAN_ID: lambda: f"{child.span_id.hex():0>16}",
+        Intrinsic.TRACE_ROOT_SERVICE: lambda: "" if root is None else service(root),
+        Intrinsic.INSTRUMENTATION_VERSION: lambda: node.around.scope_spans[0].scope.version,
+        Intrinsic.EVENT_TIME_SINCE_START: lambda: child.time_unix_nano - node.span.start_time_unix_nano,
         Intrinsic.TRACE_ROOT_NAME: lambda: "" if root is None else root.span.name,
         Intrinsic.EVENT_NAME: lambda: child.name,
         Intrinsic.INSTRUMENTATION_NAME: lambda: node.around.scope_spans[0].scope.name,
     }
     return readers[asked]()
+
+
+def service(node: Node) -> str:
+    found = attributes_of(node.around.resource.attributes).get("service.name")
+    return found if isinstance(found, str) else ""
 
 
 def _nested_parent(node: Node) -> int:

@@ -91,6 +91,16 @@ def test_division_of_an_attribute_by_zero_is_an_error() -> None:
         found("{ .x / .zero = 1 }", one)
 
 
+@pytest.mark.parametrize("zeros", [1, 5, 9])
+@pytest.mark.parametrize(
+    "query", ["{ .n != 0 && .x / .n = 1 }", "{ .n = 0 || .x % .n = 5 }", "{ .n != 0 } | { .x / .n = 1 }"]
+)
+def test_a_division_is_guarded_however_many_spans_there_are_to_guard_it_from(zeros: int, query: str) -> None:
+    one = unit(request(*(span(1, n, attributes={"x": 1, "n": int(n > zeros)}) for n in range(1, 11))))
+    expected = range(1, zeros + 1) if "||" in query else range(zeros + 1, 11)
+    assert span_ids(found(query, one, spans=0)) == list(expected)
+
+
 def test_floating_point_divided_by_an_attribute_of_zero_is_infinite() -> None:
     one = unit(request(span(1, 1, attributes={"x": 1.5, "zero": 0}), span(1, 2, attributes={"x": -1.5, "zero": 0})))
     assert span_ids(found("{ .x / .zero > 1000 }", one)) == [1]

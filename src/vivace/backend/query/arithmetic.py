@@ -9,7 +9,8 @@ import numpy as np
 
 from vivace.backend.query.value import NUMBERS, Array, Column, Part, Type, Value
 from vivace.errors import QueryError
-from vivace.traceql.tree import Operator, Static, StaticType
+from vivace.traceql.constants import constant
+from vivace.traceql.tree import Binary, FieldExpression, Operator, Static, StaticType, Unary
 
 _Compute = Callable[[Array, Array], Array]
 
@@ -57,6 +58,17 @@ def negate(value: Value) -> Value:
         for part in value
         if isinstance(part, Column) and part.type in NUMBERS
     )
+
+
+def divides(expression: FieldExpression) -> bool:
+    """Whether an expression divides by what the data hold: rows that are not asked for must not be looked at."""
+    if isinstance(expression, Unary):
+        return divides(expression.operand)
+    if not isinstance(expression, Binary):
+        return False
+    if expression.operator in (Operator.DIVIDE, Operator.MODULO) and constant(expression.right) is None:
+        return True
+    return divides(expression.left) or divides(expression.right)
 
 
 def _columns(value: Value, rows: int) -> list[Column]:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from vivace.backend.query.arithmetic import ARITHMETIC, calculate, negate
+from vivace.backend.query.arithmetic import ARITHMETIC, calculate, divides, negate
 from vivace.backend.query.compare import COMPARISONS, Check, among, compare, still
 from vivace.backend.query.conditions import Condition, Conditions, comparison, fields
 from vivace.backend.query.fields import TABLES, Frame, held, read, tables
@@ -103,7 +103,7 @@ class Evaluation:
         left = np.count_nonzero(mask)
         if not left:
             return mask
-        if left > _FEW * len(mask):
+        if left == len(mask) or (left > _FEW * len(mask) and not _divides(term)):
             return mask & self.truth(term, frame)
         result = np.zeros_like(mask)
         result[np.flatnonzero(mask)[self.truth(term, frame.within(mask))]] = True
@@ -326,8 +326,17 @@ def _small(field: Attribute | IntrinsicField, frame: Frame) -> str | None:
     return next((table for table in _ABOVE if read_from == {table}), None)
 
 
+def _divides(term: Term) -> bool:
+    return not isinstance(term, Membership) and divides(term)
+
+
 def _cost(expression: Term, frame: Frame) -> int:
-    """How dear an expression is to judge, roughly: what reads small tables comes first, what numbers trees last."""
+    """How dear an expression is to judge, roughly: what reads small tables comes first, what numbers trees late.
+
+    Last comes what divides, which others may guard from zero.
+    """
+    if _divides(expression):
+        return 3
     read_from = {table for field in read_by(expression) for table in tables(field, frame.view)}
     if read_from <= {"resources", "scopes"}:
         return 0
