@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from tests.backend.query.samples import catalogue, request, span, unit
+from tests.backend.query.samples import NOW, SECOND, catalogue, found, request, span, unit
 
 from vivace.backend.query import tags
-from vivace.backend.query.tags import TagRequest, TagValue, tag_values
+from vivace.backend.query.catalogue import Catalogue
+from vivace.backend.query.memory import Memory
+from vivace.backend.query.parameters import Window
+from vivace.backend.query.tags import TagRequest, TagValue, tag_names, tag_values
 from vivace.backend.store.unit import Unit
 from vivace.traceql.identifier import parse_identifier
+from vivace.traceql.parser import parse
+from vivace.traceql.tree import Pipeline, Scope
 
 
 def values(tag: str, *units: Unit) -> list[TagValue]:
@@ -42,6 +47,70 @@ def test_of_very_many_values_the_first_are_given_however_they_are_stored(monkeyp
     assert values("span.x", *(sent(*range(start, 100, 7)) for start in range(7))) == [
         TagValue("int", text) for text in "012"
     ]
+
+
+CHILD = request(span(1, 2, 1, name="child", attributes={"of": "child"}), service="late")
+ROOT = request(span(1, 1, name="root", attributes={"of": "root"}), service="early")
+OTHER = request(span(2, 3, name="alone", attributes={"of": "alone"}), service="early")
+DEALT = [[unit(CHILD, ROOT, OTHER)], [unit(CHILD, OTHER), unit(ROOT)], [unit(CHILD), unit(ROOT), unit(OTHER)]]
+"""A trace of two spans and one of one, in one unit and spread over several."""
+WINDOWS = (Window(), Window(NOW - SECOND, NOW + SECOND // 2))
+
+
+def pipeline(text: str) -> Pipeline:
+    root = parse(text).root
+    assert isinstance(root, Pipeline)
+    return root
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("units", DEALT)
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ('{ rootName != "root" }', ["alone"]),
+        ('{ rootName = "root" }', ["child", "root"]),
+        ('{ rootName = "" }', []),
+        ("{ } | count() = 1", ["alone"]),
+        ("{ } | count() = 2", ["child", "root"]),
+        ('{ name = "root" } > { }', ["child"]),
+        ("{ nestedSetParent > 0 }", ["child"]),
+        ("{ trace:duration > 0 } | by(rootServiceName) | count() = 2", ["child", "root"]),
+    ],
+)
+def test_a_query_filters_tags_as_a_search_does_however_traces_are_spread(
+    query: str, names: list[str], units: list[Unit], window: Window
+) -> None:
+    asked = TagRequest(window, pipeline(query))
+    views = catalogue(*units).visible()
+    assert [one.text for one in tag_values(views, asked, parse_identifier("name"))] == names
+    assert [one.text for one in tag_values(views, asked, parse_identifier("span.of"))] == names
+    assert tag_names(views, asked, [Scope.SPAN])[Scope.SPAN] == (["of"] if names else [])
+    assert bool(found(query, *units)) == bool(names)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("units", DEALT)
+def test_what_is_known_of_whole_traces_is_the_same_however_they_are_spread(units: list[Unit], window: Window) -> None:
+    views = catalogue(*units).visible()
+    for tag, texts in {
+        "rootName": ["alone", "root"],
+        "trace:rootService": ["early"],
+        "span.of": ["alone", "child", "root"],
+    }.items():
+        assert [one.text for one in tag_values(views, TagRequest(window), parse_identifier(tag))] == texts
+
+
+def test_values_kept_are_those_of_traces_as_they_are_now() -> None:
+    units = [unit(CHILD, OTHER)]
+    known = Catalogue(lambda: units, Memory(1 << 24))
+
+    def roots() -> list[str]:
+        return [one.text for one in tag_values(known.visible(), TagRequest(), parse_identifier("rootName"))]
+
+    assert roots() == ["", "alone"]
+    units = [*units, unit(ROOT)]
+    assert roots() == ["alone", "root"]
 
 
 def test_a_look_for_values_ends_when_nobody_waits() -> None:

@@ -81,9 +81,9 @@ class TagValue:
 def tag_names(views: Iterable[Visible], request: TagRequest, scopes: Sequence[Scope]) -> Mapping[Scope, list[str]]:
     """The keys that occur in each scope, in order."""
     found: dict[Scope, set[str]] = {scope: set() for scope in scopes}
-    for view in _looked_at(views, request):
+    for visible in _looked_at(views, request, whole=request.pipeline is not None):
         for scope in scopes:
-            found[scope].update(_keys(view, TABLES[scope], request))
+            found[scope].update(_keys(visible, TABLES[scope], request))
     return {scope: sorted(keys) for scope, keys in found.items()}
 
 
@@ -95,24 +95,31 @@ def tag_values(views: Iterable[Visible], request: TagRequest, tag: Attribute | I
     if isinstance(tag, IntrinsicField) and tag.intrinsic in _LISTED:
         return sorted(TagValue("keyword", name) for name in _LISTED[tag.intrinsic])
     found: Values = {}
-    for view in _looked_at(views, request):
-        found = _together([found, _values(view, tag, request)])
+    for visible in _looked_at(views, request, whole=request.pipeline is not None or _of_trace(tag)):
+        found = _together([found, _values(visible, tag, request)])
     texts = (TagValue(kind.value, _text(value)) for kind, values in found.items() for value in values.to_pylist())
     return sorted(texts, key=lambda one: (one.text, one.type))[:MOST_VALUES]
 
 
-def _looked_at(views: Iterable[Visible], request: TagRequest) -> Iterator[View]:
+def _looked_at(views: Iterable[Visible], request: TagRequest, *, whole: bool) -> Iterator[Visible]:
+    """The units of the window. What single spans say is the same in pieces of a trace; else traces must be `whole`."""
     for visible in views:
         if overlaps(visible.view, request.window.start_ns, request.window.end_ns):
             request.check()
-            yield visible.view
+            yield visible if whole else Visible(visible.view)
 
 
-def _keys(view: View, table: str, request: TagRequest) -> frozenset[str]:
+def _of_trace(tag: Attribute | IntrinsicField) -> bool:
+    """Whether a value is that of a trace, which all of its spans decide."""
+    return isinstance(tag, IntrinsicField) and INTRINSICS[tag.intrinsic].table == "traces"
+
+
+def _keys(visible: Visible, table: str, request: TagRequest) -> frozenset[str]:
+    view = visible.view
     if request.pipeline is None and _inside(view, request.window):
         services = {"service.name"} if table == "resources" and view.rows(table) else frozenset()
         return view.keys(table) | services
-    rows = _rows(view, table, request)
+    rows = _rows(visible, table, request)
     found = frozenset(key for key in view.keys(table) if held(view, table, key).held[rows].any())
     return found | {"service.name"} if table == "resources" and len(rows) and request.pipeline is None else found
 
@@ -124,21 +131,28 @@ def _inside(view: View, window: Window) -> bool:
     return not (before or after)
 
 
-def _rows(view: View, table: str, request: TagRequest) -> Rows:
-    """The rows of a table that belong to the spans of the window that a query selects; without one all."""
-    inside = _inside(view, request.window)
-    if request.pipeline is None:
-        if inside:
-            return np.arange(view.rows(table))
-        spans = np.arange(view.rows("spans"))
-    else:
-        spans = np.sort(matched(view, request.pipeline, conditions(request.pipeline)).span_rows())
-    if not inside:
-        spans = spans[_overlapping(view, spans, request.window)]
+def _rows(visible: Visible, table: str, request: TagRequest) -> Rows:
+    """The rows of a table that belong to the spans looked at."""
+    view = visible.view
+    if request.pipeline is None and visible.hidden is None and _inside(view, request.window):
+        return np.arange(view.rows(table))
+    spans = _spans(visible, request)
     if table in ("events", "links"):
         return children_of(Frame(view, "spans", spans), table)[0]
     rows = Frame(view, "spans", spans).of(table)
     return spans if rows is None or table == "spans" else distinct_numbers(rows)
+
+
+def _spans(visible: Visible, request: TagRequest) -> Rows:
+    """The spans of the window that a query selects, without one all, in traces that are not hidden."""
+    view = visible.view
+    if request.pipeline is None:
+        spans = np.arange(view.rows("spans"))
+    else:
+        spans = np.sort(matched(view, request.pipeline, conditions(request.pipeline), request.check).span_rows())
+    if visible.hidden is not None:
+        spans = spans[~visible.hidden[view.index("spans", "trace")[spans]]]
+    return spans if _inside(view, request.window) else spans[_overlapping(view, spans, request.window)]
 
 
 def _overlapping(view: View, spans: Rows, window: Window) -> Mask:
@@ -151,13 +165,15 @@ def _overlapping(view: View, spans: Rows, window: Window) -> Mask:
     return mask
 
 
-def _values(view: View, tag: Attribute | IntrinsicField, request: TagRequest) -> Values:
+def _values(visible: Visible, tag: Attribute | IntrinsicField, request: TagRequest) -> Values:
     """Kept for whole units."""
+    view = visible.view
     if not _inside(view, request.window):
-        return _together(_read(view, tag, request))
+        return _together(_read(visible, tag, request))
+    hidden = None if visible.hidden is None else visible.hidden.tobytes()
     return view.remember(
-        ("tag values", tag, request.pipeline),
-        lambda: _together(_read(view, tag, request)),
+        ("tag values", tag, request.pipeline, hidden),
+        lambda: _together(_read(visible, tag, request)),
         lambda found: sum(int(values.nbytes) for values in found.values()),
         passing=True,
     )
@@ -179,16 +195,17 @@ def _sorted(distinct: pa.Array) -> pa.Array:
     return distinct.take(order[:MOST_VALUES])
 
 
-def _read(view: View, tag: Attribute | IntrinsicField, request: TagRequest) -> Iterator[Values]:
+def _read(visible: Visible, tag: Attribute | IntrinsicField, request: TagRequest) -> Iterator[Values]:
+    view = visible.view
     if isinstance(tag, IntrinsicField):
         reader = INTRINSICS[tag.intrinsic]
         part = reader.read(view)
         if isinstance(part, Column) and part.type is Type.STRING:
-            yield from _distinct(part, _rows(view, reader.table, request))
+            yield from _distinct(part, _rows(visible, reader.table, request))
         return
     for table in _UNSCOPED if tag.scope is Scope.NONE else (TABLES[tag.scope],):
         if view.has(table, tag.name) or tag.name == "service.name":
-            rows = _rows(view, table, request)
+            rows = _rows(visible, table, request)
             for one in held(view, table, tag.name).parts:
                 request.check()
                 yield from _distinct(one, rows)
