@@ -98,7 +98,7 @@ def _judge(operator: Operator, left: Part, right: Part | Static, check: Check) -
     if isinstance(left, Identifiers):
         return _identifiers(operator, left, right, check)
     if isinstance(right, Identifiers):
-        return _judge(operator, left, right.column(), check)
+        return _identifiers(FLIPPED.get(operator, operator), right, left, check)
     if isinstance(left, Lists):
         if isinstance(right, Lists):
             return np.zeros(len(left), np.bool_)
@@ -154,6 +154,8 @@ def _identifiers(operator: Operator, left: Identifiers, right: Part | Static, ch
     if isinstance(right, Identifiers) and operator in _EQUALITY and len(right.words) == len(left.words):
         same = np.logical_and.reduce([a == b for a, b in zip(left.words, right.words, strict=True)])
         return np.asarray(same if operator is Operator.EQUAL else ~same)
+    if isinstance(right, (Column, Lists)) and operator in _EQUALITY:
+        right = left.spelt(right)
     return _judge(operator, left.column(), right, check)
 
 

@@ -6,8 +6,9 @@ in any row. What has an entry in none of them is nil there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
 from typing import Any, Final
@@ -150,7 +151,7 @@ class Identifiers:
         return self if rows is None else Identifiers(tuple(word[rows] for word in self.words))
 
     def equal(self, text: str) -> Mask:
-        """Where the ID's text is this."""
+        """Where the ID is what the text says."""
         wanted = self._parsed([text])
         if not len(wanted):
             return np.zeros(len(self), np.bool_)
@@ -158,7 +159,7 @@ class Identifiers:
         return np.asarray(reduce(np.logical_and, same))
 
     def within(self, texts: Iterable[str]) -> Mask:
-        """Where the ID's text is one of these."""
+        """Where the ID is what one of the texts says."""
         wanted = self._parsed(texts)
         found = np.isin(self.words[-1], wanted.words[-1])
         if len(self.words) > 1:
@@ -175,16 +176,30 @@ class Identifiers:
         return Identifiers(tuple(np.array([n >> shift & _WORD for n in numbers], np.uint64) for shift in shifts))
 
     def _number(self, text: str) -> int | None:
-        try:
-            number = int(text, 16)
-        except ValueError:
-            return None
-        fits = number >= 0 and not number >> (64 * len(self.words))
-        return number if fits and self.text(number) == text else None
+        """The ID that a text says, in either case, with its leading zeros or without."""
+        return int(text, 16) if re.fullmatch(self._digits, text) else None
 
-    def text(self, number: int) -> str:
-        """An ID as TraceQL writes it."""
-        return f"{number:016x}" if len(self.words) == 1 else f"{number:x}"
+    @property
+    def _digits(self) -> str:
+        return f"[0-9a-fA-F]{{1,{16 * len(self.words)}}}"
+
+    def spelt(self, part: Column | Lists) -> Column | Lists:
+        """The same values; strings that say an ID say it as `column` does."""
+        if isinstance(part, Lists):
+            return replace(part, elements=self._spelt(part.elements))
+        return self._spelt(part)
+
+    def _spelt(self, column: Column) -> Column:
+        if column.words is None:
+            return column
+        written = pc.ascii_lower(column.words)
+        if len(self.words) == 1:
+            written = pc.ascii_lpad(written, 16, "0")
+        else:
+            written = pc.ascii_ltrim(written, "0")
+            written = pc.if_else(pc.equal(written, ""), "0", written)
+        says = pc.match_substring_regex(column.words, f"^{self._digits}$")
+        return replace(column, words=pc.if_else(says, written, column.words))
 
     def distinct(self) -> tuple[Rows, Rows]:
         """A number for every row, the same for the same ID, in the order of IDs; and a row for each number."""
