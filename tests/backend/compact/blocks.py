@@ -20,7 +20,13 @@ _numbers = count()
 
 
 def block(
-    spans: int, end_ns: int = EPOCH, level: int = 0, tenant: str = SINGLE_TENANT, kind: UnitKind = UnitKind.BLOCK
+    spans: int,
+    end_ns: int = EPOCH,
+    level: int = 0,
+    tenant: str = SINGLE_TENANT,
+    *,
+    kind: UnitKind = UnitKind.BLOCK,
+    arrived_ns: int = 0,
 ) -> UnitInfo:
     return UnitInfo(
         id=f"{next(_numbers):06d}",
@@ -32,6 +38,7 @@ def block(
         bytes=spans * BYTES_PER_SPAN,
         tenant=tenant,
         level=level,
+        arrived_ns=arrived_ns,
     )
 
 
@@ -62,7 +69,8 @@ class Simulation:
         taken = {unit.id for unit in job.inputs}
         assert taken <= {unit.id for unit in self.blocks}
         self.blocks = [unit for unit in self.blocks if unit.id not in taken]
-        self.blocks.append(block(spans, max(unit.end_ns for unit in job.inputs), job.level, job.tenant))
+        end_ns = max(unit.end_ns for unit in job.inputs)
+        self.blocks.append(block(spans, end_ns, job.level, job.tenant, arrived_ns=job.arrived_ns))
         self.rewritten += spans
         self.jobs.append(job)
 

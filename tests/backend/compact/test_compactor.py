@@ -13,7 +13,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.backend.store.data import AT_ONCE, Data, until
 from tests.backend.store.rebuild import sent_spans
-from tests.backend.store.sample import request
+from tests.backend.store.sample import at, request
 
 from vivace.backend.compact import compactor as compactor_module
 from vivace.backend.compact.compactor import Compactor
@@ -25,6 +25,9 @@ from vivace.backend.store.proposal import Proposal, propose, read_proposals
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.storage.local import LocalStorage
 from vivace.backend.store.unit import UnitInfo
+
+HOUR = 3600 * 10**9
+NOW = 472_222 * HOUR
 
 
 class Pair:
@@ -145,6 +148,30 @@ def test_old_blocks_of_a_tenant_go(data: Data) -> None:
     assert [unit.tenant for unit in data.units()] == ["b"]
     assert pair.count("tempodb_retention_marked_for_deletion_total") == 2
     assert pair.count("tempodb_retention_deleted_total") == 2
+
+
+@pytest.mark.parametrize("time_ns", [0, NOW - 48 * HOUR, NOW, NOW + 10_000 * HOUR])
+def test_spans_of_any_time_are_kept_from_when_they_arrived(
+    data: Data, monkeypatch: pytest.MonkeyPatch, time_ns: int
+) -> None:
+    data.clock = lambda: NOW
+    indexer = data.indexer(AT_ONCE)
+    for seed in range(4):
+        data.take(at(seed, time_ns))
+        until(lambda: not indexer.step() and {unit.kind for unit in data.units()} == {"block"})
+    indexer.close()
+    pair = Pair(data, {"single-tenant": 24 * 3600.0})
+    monkeypatch.setattr(compactor_module, "time_ns", lambda: NOW + 24 * HOUR)
+    assert pair.settle() == 1
+    assert [(unit.level, unit.arrived_ns) for unit in data.units()] == [(1, NOW)]
+    pair.indexer.close()
+    pair = Pair(data, pair.kept)
+    assert pair.settle() == 0
+    assert data.visible() == sent_spans(data.sent)
+    monkeypatch.setattr(compactor_module, "time_ns", lambda: NOW + 24 * HOUR + 1)
+    assert pair.settle() == 1
+    assert data.units() == ()
+    assert pair.count("tempodb_retention_deleted_total") == 1
 
 
 def test_a_damaged_block_is_reported_once_and_the_others_are_compacted(data: Data) -> None:

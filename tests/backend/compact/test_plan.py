@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.backend.compact.blocks import EPOCH, HOUR, SECOND, Simulation, block
 
-from vivace.backend.compact.plan import CLOSED_SECONDS, RATIO, CompactionSettings, jobs, next_job
+from vivace.backend.compact.plan import CLOSED_SECONDS, FAR_NS, RATIO, CompactionSettings, jobs, next_job
+from vivace.backend.compact.retention import expired
 from vivace.backend.store.unit import UnitInfo, UnitKind
 
 OPEN = EPOCH + 60 * SECOND
@@ -73,12 +74,45 @@ def test_the_newest_window_and_the_lowest_level_come_first() -> None:
     assert set(job.inputs) == set(new)
 
 
+def test_what_arrives_late_joins_what_is_there_within_a_day() -> None:
+    early = block(100, arrived_ns=EPOCH)
+    assert next_job([early, block(100, arrived_ns=EPOCH + FAR_NS)], CLOSED) is not None
+    assert next_job([early, block(100, arrived_ns=EPOCH + FAR_NS + 1)], CLOSED) is None
+
+
+def test_spans_of_far_times_do_not_come_before_those_of_now() -> None:
+    ahead = [block(10, EPOCH + number * HOUR, arrived_ns=EPOCH - HOUR) for number in (1000, 2000) for _ in range(4)]
+    new = [block(10, arrived_ns=EPOCH) for _ in range(4)]
+    assert [{unit.end_ns for unit in job.inputs} for job in jobs([*ahead, *new], OPEN)] == [
+        {EPOCH},
+        {EPOCH + 2000 * HOUR},
+        {EPOCH + 1000 * HOUR},
+    ]
+
+
+@pytest.mark.parametrize("end_ns", [0, EPOCH - 5000 * HOUR, EPOCH + 5000 * HOUR, 2**63 - 1])
+def test_spans_of_a_far_time_that_keep_arriving_become_few_and_go(end_ns: int) -> None:
+    """A day of a block each half minute: what arrived more than two hours ago is not there but in the blocks of which
+    something did not."""
+    store, kept_s = Simulation(), 2 * 3600.0
+    for number in range(1, 2881):
+        now_ns = EPOCH + number * 30 * SECOND
+        store.add(block(100, end_ns, arrived_ns=now_ns))
+        store.settle(now_ns)
+        gone = expired(store.blocks, now_ns, lambda _: kept_s)
+        store.blocks = [unit for unit in store.blocks if unit not in gone]
+        assert len(store.blocks) <= 20
+    assert sum(unit.spans for unit in store.blocks) <= 100 * 120 * 3
+    assert store.amplification < 4
+
+
 BLOCKS = st.builds(
     block,
     st.integers(0, 3_000_000),
     st.sampled_from([EPOCH, EPOCH - HOUR, EPOCH + HOUR, 0, -5, 2**63 - 1]),
     st.integers(0, 3),
     st.sampled_from(["a", "b"]),
+    arrived_ns=st.sampled_from([0, EPOCH, EPOCH + HOUR, EPOCH + 2 * FAR_NS]),
 )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.backend.store.data import AT_ONCE, Data, until
 from tests.backend.store.rebuild import sent_spans
+from tests.backend.store.sample import at
 from tests.backend.store.storage.conftest import (  # noqa: F401 - fixtures
     bucket,
     no_aws,
@@ -17,6 +18,7 @@ from tests.backend.store.storage.conftest import (  # noqa: F401 - fixtures
     shared_server,
 )
 
+from vivace.backend.compact import compactor as compactor_module
 from vivace.backend.compact.compactor import Compactor
 from vivace.backend.compact.figures import CompactorFigures
 from vivace.backend.store import holdings, takeover
@@ -25,6 +27,9 @@ from vivace.backend.store.storage.opening import open_storage
 from vivace.backend.store.storage.settings import StorageSettings
 
 pytestmark = pytest.mark.timeout(400)  # the server may have to be built first
+
+HOUR = 3600 * 10**9
+ARRIVED = 472_222 * HOUR
 
 
 @pytest.fixture
@@ -62,3 +67,32 @@ def test_blocks_are_fetched_and_replaced(bucket: Path, data: Data, tmp_path: Pat
     assert other.units() == (unit,)
     other.writer.close()
     assert reports == data.reports == []
+
+
+def test_spans_of_another_time_are_kept_from_when_they_arrived_after_a_takeover(
+    bucket: Path,  # noqa: F811
+    data: Data,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data.clock = lambda: ARRIVED
+    indexer = data.indexer(AT_ONCE, opened(bucket, data))
+    for seed, time_ns in enumerate((0, ARRIVED - 48 * HOUR, ARRIVED + 48 * HOUR)):
+        data.take(at(seed, time_ns))
+    until(lambda: not indexer.step() and [unit.kind for unit in data.units()] == ["block"] * 3)
+    indexer.close()
+
+    other = Data(tmp_path / "other")
+    indexer = other.indexer(storage=opened(bucket, other, adopt=True))
+    compactor = Compactor(
+        other.folder, opened(bucket, other), CompactorFigures(), other.reports.append, lambda _: 24 * 3600.0
+    )
+    monkeypatch.setattr(compactor_module, "time_ns", lambda: ARRIVED + 24 * HOUR)
+    assert not compactor.step()
+    assert {unit.arrived_ns for unit in other.units()} == {ARRIVED}
+    assert len(other.units()) == 3
+    monkeypatch.setattr(compactor_module, "time_ns", lambda: ARRIVED + 24 * HOUR + 1)
+    assert compactor.step()
+    until(lambda: not indexer.step() and other.units() == ())
+    indexer.close()
+    other.writer.close()

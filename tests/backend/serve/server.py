@@ -17,7 +17,7 @@ import grpc
 import numpy as np
 import psutil
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.backend.store.sample import request
+from tests.backend.store.sample import at, request
 
 from vivace.backend.serve.settings import Addresses, read_addresses
 from vivace.backend.store.folder import DataFolder
@@ -30,8 +30,6 @@ from vivace.backend.store.unit import UnitKind
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 HASTY = Path(__file__).with_name("hasty")
 PATIENCE_S = 60.0
-SAMPLE_S = 1_700_000_000
-"""The time in sample requests."""
 
 
 class Server:
@@ -170,17 +168,8 @@ def present(seed: int) -> bytes:
 
 
 def past(seed: int) -> bytes:
-    """A sample request of a week ago, which is more than is kept."""
+    """A sample request of a week ago."""
     return at(seed, time.time_ns() - 7 * 86_400 * 10**9)
-
-
-def at(seed: int, time_ns: int) -> bytes:
-    """A sample request of a time."""
-    message = ExportTraceServiceRequest.FromString(request(seed))
-    for span in message.resource_spans[0].scope_spans[0].spans:
-        span.start_time_unix_nano += time_ns - SAMPLE_S * 10**9
-        span.end_time_unix_nano += time_ns - SAMPLE_S * 10**9
-    return message.SerializeToString()
 
 
 def sent_span_ids(seeds: Iterable[int]) -> Counter[int]:

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.backend.access.certificates import Certificates
-from tests.backend.serve.server import Load, Server, in_blocks, past
+from tests.backend.serve.server import Load, Server, in_blocks, present
 
 from vivace.backend.followed import LOOK_SECONDS
 from vivace.backend.serve.settings import ServeSettings
@@ -93,11 +93,11 @@ def test_a_retention_that_is_set_later_is_followed(tmp_path: Path) -> None:
     limits, data = tmp_path / "limits.yaml", tmp_path / "data"
     limits.write_text("defaults: {}")
     with closing(Server(data, ["--limits", str(limits)], hasty=True)) as server:
-        load = Load(server.addresses.otlp_grpc, 0, 1, body=past)
+        load = Load(server.addresses.otlp_grpc, 0, 1, body=present)
         until(lambda: len(load.acknowledged) > 10)
         load.stop()
         until(lambda: in_blocks(data))
         assert read_manifest(data / "manifest.json").units
-        limits.write_text("defaults: {compaction: {block_retention: 24h}}")
+        limits.write_text("defaults: {compaction: {block_retention: 1s}}")
         until(lambda: not read_manifest(data / "manifest.json").units)
         assert server.stop(signal.SIGTERM) == 0

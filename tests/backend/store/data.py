@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.backend.store.sample import request
+from tests.backend.store.sample import SAMPLE_NS, request
 from tests.backend.store.test_store import spans_of
 
 from vivace.backend.store.flatten import flatten
@@ -37,6 +37,8 @@ class Data:
         self.sent_by: defaultdict[str, list[bytes]] = defaultdict(list)
         self.reports: list[str] = []
         self.figures = IndexerFigures()
+        self.clock: Callable[[], int] = lambda: SAMPLE_NS
+        """What says when something arrives: by default at the time of what sample requests hold."""
 
     @property
     def sent(self) -> list[bytes]:
@@ -48,7 +50,7 @@ class Data:
 
     def take(self, body: bytes, tenant: str = SINGLE_TENANT) -> None:
         self.sent_by[tenant].append(body)
-        self.writer.append([Entry(tenant, payload_of(flatten([body])), 15, time.time_ns())])
+        self.writer.append([Entry(tenant, payload_of(flatten([body])), 15, self.clock())])
 
     def indexer(self, sizes: Sizes = NEVER, storage: Storage | None = None) -> Indexer:
         return Indexer(self.folder, self.figures, self.reports.append, sizes, storage=storage)

@@ -7,6 +7,9 @@ import random
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+SAMPLE_NS = 1_700_000_000 * 10**9
+"""The time in sample requests, in Unix ns."""
+
 
 def text(key: str, value: str) -> KeyValue:
     return KeyValue(key=key, value=AnyValue(string_value=value))
@@ -27,10 +30,19 @@ def request(seed: int, traces: int = 3, spans: int = 5) -> bytes:
     for _ in range(traces):
         trace, parent = randomness.randbytes(16), b""
         for place in range(spans):
-            start = 1_700_000_000_000_000_000 + 1000 * place
+            start = SAMPLE_NS + 1000 * place
             span = scope_spans.spans.add(trace_id=trace, span_id=randomness.randbytes(8), parent_span_id=parent)
             span.name, span.start_time_unix_nano, span.end_time_unix_nano = f"step {place}", start, start + 500
             span.attributes.extend([number("place", place), text("user", f"u{randomness.randrange(9)}")])
             span.events.add(time_unix_nano=start + 1, name="seen").attributes.append(number("seed", seed))
             parent = span.span_id
+    return message.SerializeToString()
+
+
+def at(seed: int, time_ns: int) -> bytes:
+    """A sample request of a time."""
+    message = ExportTraceServiceRequest.FromString(request(seed))
+    for span in message.resource_spans[0].scope_spans[0].spans:
+        span.start_time_unix_nano += time_ns - SAMPLE_NS
+        span.end_time_unix_nano += time_ns - SAMPLE_NS
     return message.SerializeToString()

@@ -114,6 +114,34 @@ def test_old_data_make_blocks_of_their_own(data: Data) -> None:
     assert data.visible() == sent_spans(data.sent)
 
 
+def test_a_unit_knows_when_the_last_of_it_arrived(data: Data) -> None:
+    def arrivals() -> dict[str, int]:
+        return {unit.tenant: unit.arrived_ns for unit in data.units()}
+
+    def arrive(tenant: str, now_ns: int) -> None:
+        data.clock = lambda: now_ns
+        data.arrive(1, tenant)
+
+    for tenant, now_ns in (("a", 10), ("a", 30), ("b", 20), ("a", 25)):
+        arrive(tenant, now_ns)
+    data.indexer().step()
+    assert arrivals() == {"a": 30, "b": 20}
+    for unit in data.units():
+        data.folder.segment(unit.id).unlink()
+    indexer = data.indexer()  # which makes them again
+    indexer.step()
+    assert arrivals() == {"a": 30, "b": 20}
+    arrive("b", 40)
+    arrive("a", 29)
+    indexer.step()
+    assert data.kinds() == {UnitKind.SEGMENT: 4}
+    indexer.close()
+    indexer = data.indexer(AT_ONCE)
+    until(lambda: not indexer.step() and data.kinds() == {UnitKind.BLOCK: 2})
+    indexer.close()
+    assert arrivals() == {"a": 30, "b": 40}
+
+
 def test_segments_that_cannot_be_read_any_more_are_made_again_from_the_log(data: Data) -> None:
     indexer = data.indexer(Sizes(block_spans=40, small_segments=1 << 30))
     data.arrive(2)

@@ -10,7 +10,7 @@ from vivace.errors import TargetError
 
 
 def info(identity: str, kind: UnitKind = UnitKind.SEGMENT) -> UnitInfo:
-    return UnitInfo(identity, kind, spans=3, traces=1, start_ns=-5, end_ns=2**62, bytes=99)
+    return UnitInfo(identity, kind, spans=3, traces=1, start_ns=-5, end_ns=2**62, bytes=99, arrived_ns=2**61)
 
 
 def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -30,10 +30,11 @@ def test_units_are_replaced_in_their_place() -> None:
 def test_a_manifest_of_a_time_without_tenants_is_read(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     write_manifest(Manifest(units=(info("a"),)), path)
-    path.write_text(path.read_text().replace(', "tenant": "single-tenant", "level": 0', ""))
+    later = f', "tenant": "single-tenant", "level": 0, "arrived_ns": {2**61}'
+    path.write_text(path.read_text().replace(later, ""))
     assert "tenant" not in path.read_text()
     (unit,) = read_manifest(path).units
-    assert (unit.tenant, unit.level) == ("single-tenant", 0)
+    assert (unit.tenant, unit.level, unit.arrived_ns, unit.aging_from_ns) == ("single-tenant", 0, 0, unit.end_ns)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from vivace.backend.store.unit import UnitInfo, UnitKind
 
 
 def unit(identity: str) -> UnitInfo:
-    return UnitInfo(identity, UnitKind.BLOCK, 3, 1, -5, 2**62, 99, tenant="a", level=2)
+    return UnitInfo(identity, UnitKind.BLOCK, 3, 1, -5, 2**62, 99, tenant="a", level=2, arrived_ns=7)
 
 
 def test_a_proposal_is_read_as_it_was_made_and_then_withdrawn(tmp_path: Path) -> None:
@@ -36,6 +37,16 @@ def test_a_proposal_is_read_as_it_was_made_and_then_withdrawn(tmp_path: Path) ->
     withdraw(data, made)
     assert read_proposals(data) == [removal]
     assert not made.folder(data, made.add[0]).exists()
+
+
+def test_a_proposal_of_a_time_without_arrivals_is_read(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path)
+    data.create()
+    made = propose(data, Proposal(frozenset({"old"}), (unit("new"),), "compaction"))
+    path = data.proposals / f"{made.id}.json"
+    path.write_text(path.read_text().replace(', "arrived_ns": 7', ""))
+    (read,) = read_proposals(data)
+    assert read.add == (replace(unit("new"), arrived_ns=0),)
 
 
 def test_a_proposal_that_is_being_written_is_not_in_the_way_of_a_compactor(

@@ -62,7 +62,7 @@ def compact(job: Job, storage: Storage, place: Path, between: Callable[[], None]
         raise Unmergeable({error.block}, str(error), unreadable=True) from error
     except Exception as error:  # whatever it is, other blocks can be made one
         raise Unmergeable({unit.id for unit in job.inputs}, in_words(error)) from error
-    return replace(unit, tenant=job.tenant, level=job.level)
+    return replace(unit, tenant=job.tenant, level=job.level, arrived_ns=job.arrived_ns)
 
 
 def _opened(unit: UnitInfo, storage: Storage) -> Input:

@@ -1,8 +1,13 @@
 """Which blocks to make one: a pure function of the visible units and of the time.
 
-Blocks of a tenant whose latest spans fall into the same window of time go together. While a window is open its blocks
-are merged several of a level at a time, so that a span is rewritten once per level; once it is closed, those that are
-left are merged across levels. A block of half the size that one may reach is finished and not read again.
+Blocks of a tenant whose latest spans fall into the same window of time go together, by what the spans say, so that a
+block's range of time stays narrow. While a window is open its blocks are merged several of a level at a time, so that a
+span is rewritten once per level; once it is closed, those that are left are merged across levels. A block of half the
+size that one may reach is finished and not read again.
+
+What spans say may be far from when they arrive, by which their age counts. Of such blocks only those go together that
+arrived in the same window as well: else a few new spans would keep old ones for ever. That window is then the one that
+is open or closed, however far ahead or back the other is.
 """
 
 from __future__ import annotations
@@ -10,12 +15,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from vivace.backend.store.unit import UnitInfo, UnitKind
 
 CLOSED_SECONDS: Final = 120.0
 """So long after its end a window is closed; what arrives later is joined to it all the same."""
+FAR_NS: Final = 86_400 * 10**9
+"""Spans that end longer before they arrive than this, or after, are far from it; others that come late join their
+trace."""
 RATIO: Final = 4
 """A block is not rewritten for the sake of others that together are smaller by more than this."""
 
@@ -55,6 +63,27 @@ class Job:
         """The level of the block that they become."""
         return 1 + max(unit.level for unit in self.inputs)
 
+    @property
+    def arrived_ns(self) -> int:
+        """When the last of what is in them arrived."""
+        return max(unit.arrived_ns for unit in self.inputs)
+
+
+class _Window(NamedTuple):
+    """What blocks that go together have in common."""
+
+    last: int
+    """The window after which no more is expected: that of their latest spans, or in which these arrived."""
+    end: int
+    """That of their latest spans."""
+    tenant: str
+
+    @classmethod
+    def of(cls, unit: UnitInfo, window_ns: int) -> _Window:
+        """The one that a block belongs to."""
+        far = abs(unit.aging_from_ns - unit.end_ns) > FAR_NS
+        return cls((unit.arrived_ns if far else unit.end_ns) // window_ns, unit.end_ns // window_ns, unit.tenant)
+
 
 def next_job(units: Iterable[UnitInfo], now_ns: int, settings: CompactionSettings = DEFAULT_COMPACTION) -> Job | None:
     """What to merge next, if anything: the newest window first, in it the lowest level, in that the smallest blocks."""
@@ -64,13 +93,13 @@ def next_job(units: Iterable[UnitInfo], now_ns: int, settings: CompactionSetting
 def jobs(units: Iterable[UnitInfo], now_ns: int, settings: CompactionSettings = DEFAULT_COMPACTION) -> Iterator[Job]:
     """All that could be merged now, no block in two of them."""
     window_ns = int(settings.window_s * 1e9)
-    windows: defaultdict[tuple[int, str], list[UnitInfo]] = defaultdict(list)
+    windows: defaultdict[_Window, list[UnitInfo]] = defaultdict(list)
     for unit in units:
         if unit.kind is UnitKind.BLOCK and not _finished((unit,), settings):
-            windows[unit.end_ns // window_ns, unit.tenant].append(unit)
-    for window, tenant in sorted(windows, key=lambda key: (-key[0], key[1])):
-        closed = (window + 1) * window_ns + int(CLOSED_SECONDS * 1e9) <= now_ns
-        yield from _of_window(windows[window, tenant], closed, settings)
+            windows[_Window.of(unit, window_ns)].append(unit)
+    for window in sorted(windows, key=lambda one: (-one.last, one.tenant, -one.end)):
+        closed = (window.last + 1) * window_ns + int(CLOSED_SECONDS * 1e9) <= now_ns
+        yield from _of_window(windows[window], closed, settings)
 
 
 def _of_window(blocks: Sequence[UnitInfo], closed: bool, settings: CompactionSettings) -> Iterator[Job]:

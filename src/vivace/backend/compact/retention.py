@@ -8,11 +8,11 @@ from vivace.backend.store.unit import UnitInfo, UnitKind
 
 
 def expired(units: Iterable[UnitInfo], now_ns: int, retention_s: Callable[[str], float]) -> tuple[UnitInfo, ...]:
-    """Blocks whose latest span ended longer ago than is kept; `retention_s` by tenant, 0 for ever."""
+    """Blocks whose last span arrived longer ago than is kept; `retention_s` by tenant, 0 for ever."""
     return tuple(
         unit
         for unit in units
         if unit.kind is UnitKind.BLOCK
         and (kept_s := retention_s(unit.tenant)) > 0
-        and unit.end_ns < now_ns - int(kept_s * 1e9)
+        and unit.aging_from_ns < now_ns - int(kept_s * 1e9)
     )

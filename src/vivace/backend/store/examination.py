@@ -70,8 +70,11 @@ def _saved(folder: DataFolder, storage: Storage, unit: UnitInfo) -> list[UnitInf
     saved: list[UnitInfo] = []
     try:
         for tables in _readable(folder.block(unit.id)):
-            saved.append(write_unit(folder, UnitKind.BLOCK, tables, unit.tenant, unit.level))
-            storage.put(saved[-1], replaces=[unit.id])
+            block = write_unit(
+                folder, UnitKind.BLOCK, tables, unit.tenant, arrived_ns=unit.arrived_ns, level=unit.level
+            )
+            saved.append(block)
+            storage.put(block, replaces=[unit.id])
     except (OSError, VivaceError):
         for one in saved:
             remove_path(folder.block(one.id))

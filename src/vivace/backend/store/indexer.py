@@ -115,7 +115,8 @@ class Indexer:
             for tenant, own in _by_tenant(records).items():
                 tables = self._arranged(own)
                 if tables is not None:
-                    made.append(write_unit(self._folder, UnitKind.SEGMENT, tables, tenant))
+                    arrived_ns = max(record.received_ns for record in own)
+                    made.append(write_unit(self._folder, UnitKind.SEGMENT, tables, tenant, arrived_ns=arrived_ns))
             self._holdings.publish(made, self._reader.position)
         except OSError:
             self._holdings.discard(made)

@@ -104,15 +104,16 @@ class Merger:
             del made[before:]
             for unit in segments:
                 (tables,) = self._read(job, [unit])
-                made.append(write_unit(self._folder, UnitKind.BLOCK, tables, unit.tenant))
+                made.append(write_unit(self._folder, UnitKind.BLOCK, tables, unit.tenant, arrived_ns=unit.arrived_ns))
             self._figures.merge_failed(job)
             who = f"segments of {segments[0].tenant} cannot be merged"
             self._report(f"{who}: {in_words(error)}; each of the {len(segments)} becomes a block of its own")
 
     def _of_tenant(self, job: Merge, segments: Sequence[UnitInfo]) -> Iterator[UnitInfo]:
         tables = merge(self._read(job, segments), self._attribute_columns)  # what was read is let go before it writes
+        arrived_ns = max(unit.arrived_ns for unit in segments)
         for part in by_window(tables) if job.kind is UnitKind.BLOCK else [tables]:
-            yield write_unit(self._folder, job.kind, part, segments[0].tenant)
+            yield write_unit(self._folder, job.kind, part, segments[0].tenant, arrived_ns=arrived_ns)
 
     def _read(self, job: Merge, segments: Sequence[UnitInfo]) -> list[Tables]:
         try:
@@ -127,11 +128,13 @@ def in_words(error: BaseException) -> str:
     return text if isinstance(error, (OSError, VivaceError)) else f"{type(error).__name__}: {text}"
 
 
-def write_unit(folder: DataFolder, kind: UnitKind, tables: Tables, tenant: str, level: int = 0) -> UnitInfo:
+def write_unit(
+    folder: DataFolder, kind: UnitKind, tables: Tables, tenant: str, *, arrived_ns: int, level: int = 0
+) -> UnitInfo:
     """Writes a new unit, which is garbage until the manifest names it."""
     identity = uuid.uuid4().hex
     if kind is UnitKind.SEGMENT:
         size = write_segment(tables, folder.segment(identity))
     else:
         size = write_block(tables, folder.block(identity))
-    return unit_info(identity, kind, tables, size, tenant=tenant, level=level)
+    return unit_info(identity, kind, tables, size, tenant=tenant, level=level, arrived_ns=arrived_ns)

@@ -50,6 +50,13 @@ class UnitInfo:
     tenant: str = SINGLE_TENANT
     level: int = 0
     """How often what is in it was compacted; what was cut from the log is of level 0."""
+    arrived_ns: int = 0
+    """When the last of its spans arrived, whatever these say of themselves; 0 where that was not noted yet."""
+
+    @property
+    def aging_from_ns(self) -> int:
+        """From when on its age counts: where nobody knows when it arrived, that is the end of its latest span."""
+        return self.arrived_ns or self.end_ns
 
 
 class UnreadableUnit(OSError):
@@ -218,7 +225,14 @@ class TablesSource:
 
 
 def unit_info(
-    identity: str, kind: UnitKind, tables: Tables, size: int, *, tenant: str = SINGLE_TENANT, level: int = 0
+    identity: str,
+    kind: UnitKind,
+    tables: Tables,
+    size: int,
+    *,
+    tenant: str = SINGLE_TENANT,
+    level: int = 0,
+    arrived_ns: int = 0,
 ) -> UnitInfo:
     """Describes tables that are, or will be, a unit of so many bytes."""
     start = tables.spans.column("start").to_numpy()
@@ -234,4 +248,5 @@ def unit_info(
         bytes=size,
         tenant=tenant,
         level=level,
+        arrived_ns=arrived_ns,
     )

@@ -98,7 +98,7 @@ class Compaction(Section):
     """How long data stay."""
 
     block_retention: Seconds = 0.0
-    """Blocks whose newest span is older are removed."""
+    """Blocks whose last span arrived longer ago are removed."""
 
 
 class Limits(Section):

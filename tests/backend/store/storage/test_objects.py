@@ -83,9 +83,21 @@ def test_objects_are_named_and_described_as_tempo_does(storage: Storage, folder:
         "spans": 15,
         "start_ns": unit.start_ns,
         "end_ns": unit.end_ns,
+        "arrived_ns": unit.arrived_ns,
         "replaces": ["a" * 32, "b" * 32],
     }
     assert {path.name: path.stat().st_size for path in place.iterdir() if path.name != "meta.json"} == files
+
+
+def test_a_block_of_a_time_without_arrivals_is_read(storage: Storage, folder: DataFolder, bucket: Path) -> None:
+    unit = replace(written(folder, 1), arrived_ns=123)
+    storage.put(unit)
+    assert storage.restored() == (unit,)
+    place = bucket / "some" / "prefix" / unit.tenant / unit.id / "meta.json"
+    said = json.loads(place.read_text())
+    assert said.pop("arrived_ns") == 123
+    place.write_text(json.dumps(said))
+    assert storage.restored() == (replace(unit, arrived_ns=0),)
 
 
 def test_a_block_is_put_from_another_folder(storage: Storage, folder: DataFolder) -> None:

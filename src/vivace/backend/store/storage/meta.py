@@ -17,7 +17,7 @@ from vivace.backend.store.unit import UnitInfo, UnitKind
 FORMAT: Final = "vivace1"
 NAME: Final = "meta.json"
 FILES: Final = tuple(f"{table}.parquet" for table in FIXED)
-_NUMBERS: Final = ("spans", "totalObjects", "start_ns", "end_ns", "size", "compactionLevel")
+_NUMBERS: Final = ("spans", "totalObjects", "start_ns", "end_ns", "arrived_ns", "size", "compactionLevel")
 
 
 class UnknownFormat(ValueError):
@@ -49,6 +49,7 @@ class BlockMeta:
             "spans": unit.spans,
             "start_ns": unit.start_ns,
             "end_ns": unit.end_ns,
+            "arrived_ns": unit.arrived_ns,
             "files": dict(self.files),
             "replaces": sorted(self.replaces),
         }
@@ -58,7 +59,7 @@ class BlockMeta:
     def decode(cls, text: bytes) -> BlockMeta:
         """What `encode` made text of. ValueError when it is something else."""
         try:
-            said = json.loads(text)
+            said = {"arrived_ns": 0, **json.loads(text)}  # it was not always noted
             if said["format"] != FORMAT:
                 raise UnknownFormat(f"format {said['format']!r} is not known to this version, which knows {FORMAT}")
             for name in _NUMBERS:
@@ -74,6 +75,7 @@ class BlockMeta:
                 bytes=said["size"],
                 tenant=said["tenantID"],
                 level=said["compactionLevel"],
+                arrived_ns=said["arrived_ns"],
             )
             if said["files"].keys() != set(FILES) or {type(size) for size in said["files"].values()} != {int}:
                 raise ValueError("its files are not those of a block")
