@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import operator as python
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vivace.backend.query import exact
+from vivace.backend.query.exact import EQUALITY, NUMERIC
 from vivace.backend.query.value import (
     KINDS,
     NUMBERS,
@@ -43,14 +44,6 @@ def still() -> None:
     """Somebody waits for the answer."""
 
 
-_NUMERIC: Final[Mapping[Operator, Callable[[Any, Any], Any]]] = {
-    Operator.EQUAL: python.eq,
-    Operator.NOT_EQUAL: python.ne,
-    Operator.LESS: python.lt,
-    Operator.LESS_EQUAL: python.le,
-    Operator.GREATER: python.gt,
-    Operator.GREATER_EQUAL: python.ge,
-}
 _TEXTUAL: Final[Mapping[Operator, str]] = {
     Operator.EQUAL: "equal",
     Operator.NOT_EQUAL: "not_equal",
@@ -59,7 +52,6 @@ _TEXTUAL: Final[Mapping[Operator, str]] = {
     Operator.GREATER: "greater",
     Operator.GREATER_EQUAL: "greater_equal",
 }
-_EQUALITY: Final = frozenset({Operator.EQUAL, Operator.NOT_EQUAL})
 _NONE_MAY: Final = frozenset({Operator.NOT_EQUAL, Operator.NOT_REGEX})
 _LITERALS: Final[Mapping[StaticType, Type]] = {
     StaticType.STRING: Type.STRING,
@@ -75,7 +67,7 @@ _FEW: Final = 4
 _AT_FIRST: Final = 4096
 """Strings matched before looking at the clock for the first time."""
 _MOMENT_S: Final = 0.02
-COMPARISONS: Final = frozenset({*_NUMERIC, Operator.REGEX, Operator.NOT_REGEX})
+COMPARISONS: Final = frozenset({*NUMERIC, Operator.REGEX, Operator.NOT_REGEX})
 
 
 def compare(operator: Operator, left: Value, right: Value, rows: int, check: Check = still) -> Mask:
@@ -136,25 +128,17 @@ def _in(column: Column, literals: Sequence[Static]) -> Mask:
     if column.type is Type.STRING:
         words = pa.array([], pa.string()) if column.words is None else column.words
         return _looked_up(column, _truth(pc.is_in(words, pa.array([str(one.value) for one in literals], pa.string()))))
-    numbers = [_number(literal) for literal in literals]
-    whole = [number for number in numbers if isinstance(number, int)]
-    fractions = [number for number in numbers if isinstance(number, float)]
-    if column.data.dtype.kind == "f":
-        whole, fractions = [], numbers
-    found = np.isin(column.data.astype(np.int64, copy=False), np.array(whole, np.int64)) if whole else False
-    if fractions:
-        found |= np.isin(column.data.astype(np.float64, copy=False), np.array(fractions, np.float64))
-    return np.asarray(found & column.known)
+    return exact.among(column.data, map(_number, literals)) & column.known
 
 
 def _identifiers(operator: Operator, left: Identifiers, right: Part | Static, check: Check) -> Mask:
-    if isinstance(right, Static) and right.type is StaticType.STRING and operator in _EQUALITY:
+    if isinstance(right, Static) and right.type is StaticType.STRING and operator in EQUALITY:
         equal = left.equal(str(right.value))
         return equal if operator is Operator.EQUAL else ~equal
-    if isinstance(right, Identifiers) and operator in _EQUALITY and len(right.words) == len(left.words):
+    if isinstance(right, Identifiers) and operator in EQUALITY and len(right.words) == len(left.words):
         same = np.logical_and.reduce([a == b for a, b in zip(left.words, right.words, strict=True)])
         return np.asarray(same if operator is Operator.EQUAL else ~same)
-    if isinstance(right, (Column, Lists)) and operator in _EQUALITY:
+    if isinstance(right, (Column, Lists)) and operator in EQUALITY:
         right = left.spelt(right)
     return _judge(operator, left.column(), right, check)
 
@@ -175,7 +159,15 @@ def _scalars(operator: Operator, left: Column, right: Column | Static, check: Ch
         return _strings(operator, left, right)
     if not _allowed(operator, left.type):
         return np.zeros(len(left), np.bool_)
-    return np.asarray(_NUMERIC[operator](left.data, right.data)) & left.known & right.known
+    return _numbers(operator, left.data, right.data) & left.known & right.known
+
+
+def _numbers(operator: Operator, left: Array, right: Array) -> Mask:
+    if (left.dtype.kind == "f") == (right.dtype.kind == "f"):
+        return np.asarray(NUMERIC[operator](left, right))
+    if left.dtype.kind == "f":
+        return exact.across(FLIPPED.get(operator, operator), right, left)
+    return exact.across(operator, left, right)
 
 
 def _against_literal(operator: Operator, column: Column, literal: Static, check: Check) -> Mask:
@@ -186,7 +178,7 @@ def _against_literal(operator: Operator, column: Column, literal: Static, check:
         return _words(operator, column, str(literal.value), check)
     if not _allowed(operator, column.type):
         return np.zeros(len(column), np.bool_)
-    mask: Mask = np.asarray(_NUMERIC[operator](column.data, _number(literal)))
+    mask = exact.against(operator, column.data, _number(literal))
     return mask if column.present is None else mask & column.present
 
 
@@ -203,7 +195,7 @@ def _number(literal: Static) -> int | float | bool:
 def _words(operator: Operator, column: Column, text: str, check: Check) -> Mask:
     """Strings are compared once per distinct one, then looked up by number."""
     words = pa.array([], pa.string()) if column.words is None else column.words
-    if operator in _EQUALITY:
+    if operator in EQUALITY:
         code = pc.index(words, pa.scalar(text, pa.string())).as_py()
         if operator is Operator.EQUAL:
             return np.zeros(len(column), np.bool_) if code < 0 else np.asarray(column.data == code)
@@ -275,7 +267,7 @@ def _together(left: Type, right: Type) -> bool:
 
 
 def _allowed(operator: Operator, kind: Type) -> bool:
-    return operator in _NUMERIC if kind in NUMBERS else operator in _EQUALITY
+    return operator in NUMERIC if kind in NUMBERS else operator in EQUALITY
 
 
 def _constants(operator: Operator, left: Static, right: Static) -> bool:
