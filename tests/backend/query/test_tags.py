@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from tests.backend.query.samples import NOW, SECOND, catalogue, found, request, span, unit
 
@@ -47,6 +49,24 @@ def test_of_very_many_values_the_first_are_given_however_they_are_stored(monkeyp
     assert values("span.x", *(sent(*range(start, 100, 7)) for start in range(7))) == [
         TagValue("int", text) for text in "012"
     ]
+
+
+def test_values_of_one_type_leave_no_less_room_for_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tags, "MOST_VALUES", 2)
+    found = values("span.x", sent("c", "b", "a", 3, 1, 2, 0.5), sent("d", 0, 1.5, 2.5))
+    assert [one.text for one in found] == ["0", "0.5", "1", "1.5", "a", "b"]
+
+
+def test_numbers_that_are_not_finite_are_written_as_go_does() -> None:
+    found = values("span.x", sent(math.inf, -math.inf, math.nan), sent(-math.nan, 1e6))
+    assert [one.text for one in found] == ["+Inf", "-Inf", "1000000.0", "NaN"]
+
+
+def test_a_key_that_nobody_can_ask_for_is_not_offered() -> None:
+    with_empty = unit(request(span(1, 1, attributes={"": 1, "x": 2}), **{"": "y"}))
+    for window in WINDOWS:
+        found = tag_names(catalogue(with_empty).visible(), TagRequest(window), [Scope.SPAN, Scope.RESOURCE])
+        assert found == {Scope.SPAN: ["x"], Scope.RESOURCE: ["service.name"]}
 
 
 CHILD = request(span(1, 2, 1, name="child", attributes={"of": "child"}), service="late")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,12 +80,12 @@ class TagValue:
 
 
 def tag_names(views: Iterable[Visible], request: TagRequest, scopes: Sequence[Scope]) -> Mapping[Scope, list[str]]:
-    """The keys that occur in each scope, in order."""
+    """The keys that occur in each scope, in order; but for the empty one, which TraceQL cannot name."""
     found: dict[Scope, set[str]] = {scope: set() for scope in scopes}
     for visible in _looked_at(views, request, whole=request.pipeline is not None):
         for scope in scopes:
             found[scope].update(_keys(visible, TABLES[scope], request))
-    return {scope: sorted(keys) for scope, keys in found.items()}
+    return {scope: sorted(keys - {""}) for scope, keys in found.items()}
 
 
 def tag_values(views: Iterable[Visible], request: TagRequest, tag: Attribute | IntrinsicField) -> list[TagValue]:
@@ -97,8 +98,8 @@ def tag_values(views: Iterable[Visible], request: TagRequest, tag: Attribute | I
     found: Values = {}
     for visible in _looked_at(views, request, whole=request.pipeline is not None or _of_trace(tag)):
         found = _together([found, _values(visible, tag, request)])
-    texts = (TagValue(kind.value, _text(value)) for kind, values in found.items() for value in values.to_pylist())
-    return sorted(texts, key=lambda one: (one.text, one.type))[:MOST_VALUES]
+    texts = {TagValue(kind.value, _text(value)) for kind, values in found.items() for value in values.to_pylist()}
+    return sorted(texts, key=lambda one: (one.text, one.type))
 
 
 def _looked_at(views: Iterable[Visible], request: TagRequest, *, whole: bool) -> Iterator[Visible]:
@@ -230,4 +231,11 @@ def _distinct(part: Part, rows: Rows) -> Iterator[Values]:
 def _text(value: str | float | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return np.format_float_positional(value, trim="0") if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return np.format_float_positional(value, trim="0") if math.isfinite(value) else _not_finite(value)
+
+
+def _not_finite(value: float) -> str:
+    """As Go writes it."""
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
