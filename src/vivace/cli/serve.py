@@ -17,6 +17,7 @@ ACCESS = "Access"
 
 WINDOW = "1h"
 CACHE = "10GiB"
+FOLDER = "vivace-data"
 
 
 class WalSync(StrEnum):
@@ -38,8 +39,9 @@ def serve(
     otlp_grpc: Annotated[str, typer.Option(help="Address that takes OTLP over gRPC.")] = "127.0.0.1:4317",
     otlp_http: Annotated[str, typer.Option(help="Address that takes OTLP over HTTP.")] = "127.0.0.1:4318",
     data_dir: Annotated[
-        Path, typer.Option(help="Folder of the log, segments and blocks.", rich_help_panel=DATA)
-    ] = Path("vivace-data"),
+        str,
+        typer.Option(metavar="<path>", help="Folder of the log, segments and blocks.", rich_help_panel=DATA),
+    ] = FOLDER,
     wal_sync: Annotated[
         str,
         typer.Option(
@@ -56,8 +58,11 @@ def serve(
         typer.Option(metavar="s3://BUCKET/PREFIX", help="Keep blocks in an object store.", rich_help_panel=DATA),
     ] = None,
     storage_cache: Annotated[
-        str, typer.Option(help="So much of the object store is kept in the data folder.", rich_help_panel=DATA)
-    ] = CACHE,
+        str | None,
+        typer.Option(
+            help="So much of the object store is kept in the data folder.", show_default=CACHE, rich_help_panel=DATA
+        ),
+    ] = None,
     storage_sse: Annotated[
         str | None,
         typer.Option(metavar="SSE-S3|SSE-KMS", help="Encryption to ask the object store for.", rich_help_panel=DATA),
@@ -95,9 +100,10 @@ def serve(
     problems: list[str] = []
     sync = _read(_wal_sync, "--wal-sync", wal_sync, SYNC, problems)
     window_s = _read(parse_duration, "--compaction-window", compaction_window, WINDOW, problems)
-    cache_bytes = _read(parse_size, "--storage-cache", storage_cache, CACHE, problems)
+    cache_bytes = None if storage_cache is None else _read(parse_size, "--storage-cache", storage_cache, CACHE, problems)
+    folder = _read(_folder, "--data-dir", data_dir, FOLDER, problems)
     settings = ServeSettings(
-        data_dir=data_dir,
+        data_dir=folder,
         http=http,
         otlp_grpc=otlp_grpc,
         otlp_http=otlp_http,
@@ -128,6 +134,12 @@ def _read(parse: Callable[[str], T], flag: str, text: str, usual: str, problems:
     except ValueError as error:
         problems.append(f"{flag}: {error}; leave it out for {usual}")
         return parse(usual)
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():
+        raise ValueError("names no folder")
+    return Path(text)
 
 
 def _wal_sync(text: str) -> WalSync:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vivace.backend.store.folder import complete
-from vivace.backend.store.storage.settings import CACHE_BYTES, StorageSettings
+from vivace.backend.store.storage.settings import StorageSettings
 
 WalSync = Literal["always", "interval", "off"]
 
@@ -35,8 +35,8 @@ class ServeSettings:
     storage_sse: str | None = None
     storage_kms_key_id: str | None = None
     storage_adopt: bool = False
-    storage_cache_bytes: int = CACHE_BYTES
-    """So much of an object store's blocks is kept in the data folder."""
+    storage_cache_bytes: int | None = None
+    """So much of an object store's blocks is kept in the data folder; None for what is usual."""
     compaction_window_s: float = 3600.0
     """Blocks of the same such window are made one."""
     tls_cert: Path | None = None

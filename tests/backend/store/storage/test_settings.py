@@ -39,6 +39,7 @@ def test_encryption_is_asked_for_whole() -> None:
         ({"where": "s3://traces", "kms_key_id": "x"}, "--storage-kms-key-id: counts only with --storage-sse SSE-KMS"),
         ({"where": "s3://traces", "cache_bytes": 0}, "--storage-cache: 0 is not a size"),
         ({"sse": "SSE-S3"}, "--storage-sse: counts only with an object store; give --storage"),
+        ({"cache_bytes": 10 << 30}, "--storage-cache: counts only with an object store; give --storage"),
         ({"adopt": True}, "--storage-adopt: counts only with an object store; give --storage"),
     ],
 )

@@ -30,5 +30,5 @@ def open_storage(
 
     counted = figures or StorageFigures(CollectorRegistry(), "storage")
     return ObjectStorage(
-        folder, Bucket(settings, counted), settings.cache_bytes, counted, adopt=settings.adopt, report=report
+        folder, Bucket(settings, counted), settings.kept_bytes, counted, adopt=settings.adopt, report=report
     )

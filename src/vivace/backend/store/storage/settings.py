@@ -26,8 +26,8 @@ class StorageSettings:
     sse: str | None = None
     """Who encrypts what lies there: None leaves it to the bucket, SSE-S3 and SSE-KMS ask for it."""
     kms_key_id: str | None = None
-    cache_bytes: int = CACHE_BYTES
-    """So much of what is in an object store is kept in the data folder as well."""
+    cache_bytes: int | None = None
+    """So much of what is in an object store is kept in the data folder as well; None for what is usual."""
     patience_s: float = 30.0
     """So long is a request that failed tried again before it is given up."""
     adopt: bool = False
@@ -36,6 +36,11 @@ class StorageSettings:
     def __post_init__(self) -> None:
         if problems := [*self._problems_of_where(), *self._problems_of_encryption(), *self._problems_of_size()]:
             raise ConfigurationError("\n".join(problems))
+
+    @property
+    def kept_bytes(self) -> int:
+        """So much is kept in the data folder."""
+        return CACHE_BYTES if self.cache_bytes is None else self.cache_bytes
 
     @property
     def bucket(self) -> str:
@@ -65,7 +70,7 @@ class StorageSettings:
 
     def _problems_of_encryption(self) -> Iterator[str]:
         if self.where is None:
-            given = {"sse": self.sse, "kms-key-id": self.kms_key_id, "adopt": self.adopt or None}
+            given = {"sse": self.sse, "kms-key-id": self.kms_key_id, "adopt": self.adopt or None, "cache": self.cache_bytes}
             for name in (name for name, value in given.items() if value is not None):
                 yield f"--storage-{name}: counts only with an object store; give --storage s3://BUCKET/PREFIX as well"
             return
@@ -77,5 +82,5 @@ class StorageSettings:
             yield "--storage-kms-key-id: counts only with --storage-sse SSE-KMS; give that as well, or leave it out"
 
     def _problems_of_size(self) -> Iterator[str]:
-        if self.cache_bytes <= 0:
+        if self.kept_bytes <= 0:
             yield f"--storage-cache: {self.cache_bytes} is not a size; give more than 0, such as 10GiB"
