@@ -100,7 +100,9 @@ def serve(
     problems: list[str] = []
     sync = _read(_wal_sync, "--wal-sync", wal_sync, SYNC, problems)
     window_s = _read(parse_duration, "--compaction-window", compaction_window, WINDOW, problems)
-    cache_bytes = None if storage_cache is None else _read(parse_size, "--storage-cache", storage_cache, CACHE, problems)
+    cache_bytes = (
+        None if storage_cache is None else _read(parse_size, "--storage-cache", storage_cache, CACHE, problems)
+    )
     folder = _read(_folder, "--data-dir", data_dir, FOLDER, problems)
     settings = ServeSettings(
         data_dir=folder,

@@ -3,69 +3,22 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from tests.backend.query.samples import NOW, SECOND, request, span, store
+from tests.backend.query.served import Server, serving
 
 from vivace.backend.query.api import RECEIVER_METRICS
 from vivace.backend.store.unit import UnitKind
 
 TRACE = "a0b"
-RUN = """
-import sys
-from pathlib import Path
-from vivace.backend.query.server import QuerierSettings, run
-told = {"data_dir": sys.argv[1], "wal_sync": "always"}
-settings = QuerierSettings(Path(sys.argv[1]), "127.0.0.1:0", told=told)
-run(settings, lambda *addresses: print(*addresses, flush=True), lambda line: print(line, file=sys.stderr))
-"""
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: bytes
-    headers: dict[str, str]
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-
-@dataclass(frozen=True)
-class Server:
-    address: str
-    grpc: str
-    folder: Path
-    process: subprocess.Popen[str]
-
-    def get(self, path: str, headers: dict[str, str] | None = None, **params: Any) -> Answer:
-        url = f"http://{self.address}{path}" + (f"?{urllib.parse.urlencode(params)}" if params else "")
-        asked = urllib.request.Request(url, headers=headers or {})
-        try:
-            with urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310 - http, on this machine
-                return Answer(answer.status, answer.read(), {k.lower(): v for k, v in answer.headers.items()})
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.read(), {k.lower(): v for k, v in error.headers.items()})
 
 
 def spans() -> list[Any]:
@@ -80,17 +33,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("data")
     store(folder, [spans()[1]], kind=UnitKind.BLOCK)
     store(folder, [spans()[0]])
-    (folder / "metrics").mkdir(exist_ok=True)
-    process = subprocess.Popen([sys.executable, "-c", RUN, str(folder)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        http, grpc = process.stdout.readline().split()
-        yield Server(http, grpc, folder, process)
-    finally:
-        process.terminate()
-        assert process.wait(20) in (0, -signal.SIGTERM)
-        if process.stdout is not None:
-            process.stdout.close()
+    with serving(folder) as started:
+        yield started
 
 
 def test_search(server: Server) -> None:
@@ -127,6 +71,12 @@ def test_search_by_tags(server: Server) -> None:
         ("/api/metrics/query_range", {"q": "{ }"}, "not a metrics query"),
         ("/api/metrics/query_range", {"q": "{ } | rate() | topk(0)"}, "compiling query: limit must be greater than 0"),
         ("/api/metrics/query", {"q": "{ } | rate("}, "parse error"),
+        ("/api/metrics/query_range", {"q": "{ } | rate()", "instant": "yes"}, "invalid instant: strconv.ParseBool"),
+        ("/api/traces/1", {"mode": "bogus"}, "invalid value for mode bogus"),
+        ("/api/v2/traces/1", {"mode": "block"}, "invalid value for mode block"),
+        ("/api/v2/traces/1", {"match_depth": "x"}, "invalid match_depth"),
+        ("/api/v2/traces/1", {"ancestor_depth": "-2"}, "invalid ancestor_depth"),
+        ("/api/v2/traces/1", {"keep_hierarchy": "maybe"}, "invalid keep_hierarchy"),
         ("/api/search/tags", {"scope": "bogus"}, "invalid scope: bogus"),
         ("/api/v2/search/tag/app.id/values", {}, "please provide a valid tagName: failed to parse identifier app.id"),
     ],
@@ -145,31 +95,6 @@ def test_an_unknown_path_is_not_found(server: Server, path: str) -> None:
     assert (answer.status, answer.text) == (404, "404 page not found")
 
 
-@pytest.mark.parametrize("identity", [TRACE, TRACE.upper(), TRACE.rjust(32, "0")])
-def test_a_trace_by_id(server: Server, identity: str) -> None:
-    old, new = (server.get(f"{path}/{identity}") for path in ("/api/traces", "/api/v2/traces"))
-    assert old.json["batches"] == new.json["trace"]["resourceSpans"]
-    names = [one["name"] for one in old.json["batches"][0]["scopeSpans"][0]["spans"]]
-    assert names == ["root", "child"]
-
-
-def test_a_trace_as_protobuf(server: Server) -> None:
-    accept = {"Accept": "application/protobuf"}
-    old, new = (server.get(f"{path}/{TRACE}", accept) for path in ("/api/traces", "/api/v2/traces"))
-    trace = TracesData.FromString(old.body)
-    assert sum(len(one.spans) for batch in trace.resource_spans for one in batch.scope_spans) == 2
-    assert new.headers["content-type"] == "application/protobuf"
-    assert new.body[:1] == b"\x0a"
-    assert TracesData.FromString(new.body[2 if new.body[1] < 0x80 else 3 :]) == trace
-
-
-def test_a_trace_that_is_not_there(server: Server) -> None:
-    assert server.get("/api/traces/99").status == 404
-    assert server.get("/api/traces/99").body == b""
-    assert server.get("/api/v2/traces/99").json == {"trace": {}, "metrics": {}}
-    assert server.get("/api/v2/traces/99", {"Accept": "application/protobuf"}).body == b"\x0a\x00"
-
-
 def test_metrics_over_a_range(server: Server) -> None:
     start = NOW // SECOND
     answer = server.get(
@@ -179,6 +104,16 @@ def test_metrics_over_a_range(server: Server) -> None:
     assert series["labels"] == [{"key": "__name__", "value": {"stringValue": "count_over_time"}}]
     samples = {sample["timestampMs"]: sample["value"] for sample in series["samples"]}
     assert samples == {str(start * 1000): 1.0, str((start + 10) * 1000): 1.0}
+
+
+def test_metrics_over_a_range_as_one_bucket(server: Server) -> None:
+    start = NOW // SECOND
+    window: dict[str, Any] = {"start": start - 31, "end": start + 9, "step": "10s"}
+    answer = server.get("/api/metrics/query_range", q="{ } | count_over_time()", instant="true", **window)
+    (series,) = answer.json["series"]
+    assert series["samples"] == [{"timestampMs": str((start + 9) * 1000), "value": 3}]
+    several = server.get("/api/metrics/query_range", q="{ } | count_over_time()", instant="false", **window)
+    assert len(several.json["series"][0]["samples"]) > 1
 
 
 def test_metrics_at_an_instant(server: Server) -> None:
@@ -259,21 +194,12 @@ def test_new_units_are_seen_and_queries_do_not_wait_for_each_other(server: Serve
     assert [trace["traceID"] for trace in traces] == ["f00"]
 
 
-def test_a_trace_reduced_to_what_a_query_selects(server: Server) -> None:
-    def names(**params: Any) -> list[str]:
-        trace = server.get(f"/api/v2/traces/{TRACE}", **params).json["trace"]
-        return [one["name"] for batch in trace.get("resourceSpans", []) for one in batch["scopeSpans"][0]["spans"]]
-
-    assert names(q="{ .x = 2 }") == ["child"]
-    assert names(q="{ .x = 2 }", keep_hierarchy="true") == ["root", "child"]
-    assert names(q="{ .x = 3 }") == []
-    assert server.get(f"/api/v2/traces/{TRACE}", q="{ x }").status == 400
-
-
 def test_status(server: Server) -> None:
     assert server.get("/status/version").text.startswith("vivace, version")
     assert "querier: Running" in server.get("/status/services").text
-    assert "GET /api/search\n" in server.get("/status/endpoints").text
+    endpoints = server.get("/status/endpoints").text.splitlines()
+    assert {"ANY /api/search", "ANY /api/v2/search/tag/{tag}/values", "ANY /status/overrides/{tenant}"} < {*endpoints}
+    assert "DELETE,GET,HEAD,PATCH,POST /api/overrides" in endpoints
     config = server.get("/status/config").text
     assert f"data_dir: {server.folder}" in config
     assert "wal_sync: always" in config
@@ -299,6 +225,22 @@ def test_overrides(server: Server) -> None:
     assert change() == 428
     assert change(**{"If-Match": '"7"'}) == 412
     assert change(**{"If-Match": '"0"'}) == 405
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/api/search", f"/api/v2/traces/{TRACE}", "/api/search/tags", "/status/version"])
+def test_a_question_may_be_asked_with_any_method(server: Server, path: str, method: str) -> None:
+    answer = server.get(path, method=method)
+    assert (answer.status, answer.body) == (200, b"" if method == "HEAD" else server.get(path).body)
+
+
+def test_a_key_may_have_a_line_break_or_a_slash_in_it(server: Server) -> None:
+    for number, key in enumerate(("new\nline", "a/values")):
+        store(server.folder, [request(span(0xF10 + number, 9, at_s=6, attributes={key: f"v{number}"}))])
+        old = server.get(f"/api/search/tag/{urllib.parse.quote(f'span.{key}', safe='')}/values")
+        assert old.json["tagValues"] == [f"v{number}"]
+        new = server.get(f"/api/v2/search/tag/span.%22{urllib.parse.quote(key, safe='')}%22/values")
+        assert new.json["tagValues"] == [{"type": "string", "value": f"v{number}"}]
 
 
 def test_tags_of_a_window_that_covers_part_of_a_unit() -> None:

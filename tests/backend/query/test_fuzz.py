@@ -19,7 +19,7 @@ from vivace.backend.query.api import Api
 from vivace.backend.query.exposition import Metrics
 from vivace.backend.query.querier import decline
 from vivace.backend.query.queriers import Queriers
-from vivace.backend.query.streaming import _CODES, _METHODS, _given
+from vivace.backend.query.streaming import _CODES, _METHODS
 from vivace.backend.query.tempopb import MESSAGES
 from vivace.backend.query.workers import Workers
 
@@ -216,8 +216,8 @@ def test_what_is_sent_over_grpc_is_answered_or_refused(asked: tuple[str, bytes],
     stored = unit(request(span(9, 9), *spans))
     kind, answer, _, work = _METHODS[asked[0]]
     try:
-        given = _given(MESSAGES[kind], asked[1])
-        found = work(Queriers(lambda _: (stored,)).reading(None), given, lambda: None, decline)
+        message = MESSAGES[kind].FromString(asked[1])
+        found = work(Queriers(lambda _: (stored,)).reading(None), message, lambda: None, decline)
     except tuple(_CODES):
         return
     assert ParseDict(found, MESSAGES[answer]()).IsInitialized()

@@ -20,6 +20,7 @@ from tests.backend.query.samples import NOW, SECOND, request, span, unit
 from vivace.backend.query.api import Api
 from vivace.backend.query.exposition import Metrics
 from vivace.backend.query.queriers import MOST, Queriers, strictest
+from vivace.backend.query.unforeseen import Unforeseen
 from vivace.backend.query.workers import Workers
 from vivace.backend.store.decode import decode
 from vivace.backend.store.unit import TablesSource, Unit
@@ -259,9 +260,28 @@ def test_answers_go_without_what_cannot_be_read() -> None:
     assert ranged["status"] == "PARTIAL"
     trace = json.loads(asked(app, "/api/v2/traces/1", {}, None)[1])
     assert (trace["status"], trace["message"]) == ("PARTIAL", "some of the stored data cannot be read")
+    assert asked(app, "/api/traces/1", {}, None)[0] == 200
+    status, text = asked(app, "/api/traces/3", {}, None)
+    assert (status, text) == (500, b"the trace is not in what can be read now: some of the stored data cannot be read")
     assert b"vivace_units_unreadable 1.0" in asked(app, "/metrics", {}, None)[1]
     assert len(said) == 1
     assert "cannot be read" in said[0]
+
+
+def test_what_nobody_thought_of_is_said_in_one_line_and_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RecursionError("maximum\ndepth")
+
+    monkeypatch.setattr("vivace.backend.query.querier.search", fail)
+    said = list[str]()
+    queriers = Queriers(lambda _: [unit(request(span(1, 1)))])
+    app = Api(queriers, Workers(), Metrics(), Path("nowhere"), {}, unforeseen=Unforeseen(said.append)).application()
+    for _ in range(3):
+        answer = asked(app, "/api/search", {"q": "{ }"}, None)
+        assert answer == (500, b"internal error: RecursionError; the backend has reported it")
+    (line,) = said
+    assert "RecursionError at test_queriers.py:" in line
+    assert line.endswith(": maximum depth")
 
 
 @given(st.text(max_size=20) | st.sampled_from(["a|b", "a" * 150, "|", "a|", "..", "a b"]))

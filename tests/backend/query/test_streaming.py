@@ -22,6 +22,7 @@ from vivace.backend.query.querier import Querier
 from vivace.backend.query.queriers import Queriers, Reading
 from vivace.backend.query.streaming import streaming_server
 from vivace.backend.query.tempopb import MESSAGES, SERVICE
+from vivace.backend.query.unforeseen import Unforeseen
 from vivace.backend.query.workers import Workers
 from vivace.backend.tenant.limits import Read
 from vivace.errors import QueryError
@@ -36,6 +37,7 @@ class Service:
     def __init__(self, queriers: Queriers, workers: Workers) -> None:
         self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
         self._queriers, self._workers = queriers, workers
+        self.reported: list[str] = []
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
         self._thread.start()
         assert self._ready.wait(10)
@@ -43,7 +45,10 @@ class Service:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        server, address = streaming_server(self._queriers, self._workers, Metrics(), "127.0.0.1:0")
+        unforeseen = Unforeseen(self.reported.append)
+        server, address = streaming_server(
+            self._queriers, self._workers, Metrics(), "127.0.0.1:0", unforeseen=unforeseen
+        )
         self.port = address.port
         await server.start()
         self._ready.set()
@@ -145,6 +150,21 @@ def test_tags(service: Service) -> None:
         "SearchTagValuesV2", "SearchTagValuesRequest", "SearchTagValuesV2Response", tagName="span.y", query="{ .x = 3 }"
     )
     assert new["tagValues"] == [{"type": "string", "value": "v"}]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("a b", "v w"), ('q"=\\', 'x"y\\'), ("line\nbreak", "a\nb"), ("k=", " "), ("", "nameless")]
+)
+def test_a_tag_may_be_any_text(key: str, value: str) -> None:
+    stored = [
+        unit(request(span(number, 1, name=name, attributes={key: name}))) for number, name in ((1, value), (2, "-"))
+    ]
+    service = Service(Queriers(lambda _: stored), Workers())
+    try:
+        *_, last = search(service, Tags={key: value})
+    finally:
+        service.close()
+    assert [trace["rootTraceName"] for trace in last["traces"]] == [value]
 
 
 @pytest.mark.parametrize(
@@ -253,7 +273,7 @@ class Failing(Querier):
         raise self._kind("cannot be done")
 
 
-@pytest.mark.parametrize("kind", [QueryError, LookupError, OSError])
+@pytest.mark.parametrize("kind", [QueryError, LookupError, OSError, ZeroDivisionError])
 def test_a_query_that_failed_leaves_nothing_for_the_collector_of_garbage(
     kind: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,7 +283,7 @@ def test_a_query_that_failed_leaves_nothing_for_the_collector_of_garbage(
     gc.disable()
     try:
         for _ in range(3):
-            with pytest.raises(grpc.RpcError, match="cannot be done"):
+            with pytest.raises(grpc.RpcError, match=r"cannot be done|internal error: ZeroDivisionError"):
                 search(service, Query="{ }")
         deadline = time.monotonic() + 10
         while any(held() is not None for held in failing.held):
@@ -271,6 +291,21 @@ def test_a_query_that_failed_leaves_nothing_for_the_collector_of_garbage(
             time.sleep(0.05)
     finally:
         gc.enable()
+        service.close()
+
+
+def test_what_nobody_thought_of_is_said_in_one_line_and_reported_once() -> None:
+    service = Service(Only(Failing(RecursionError)), Workers())
+    try:
+        for _ in range(3):
+            with pytest.raises(grpc.RpcError) as caught:
+                search(service, Query="{ }")
+            assert caught.value.code() is grpc.StatusCode.INTERNAL
+            assert caught.value.details() == "internal error: RecursionError; the backend has reported it"
+        (line,) = service.reported
+        assert "RecursionError at test_streaming.py:" in line
+        assert line.endswith(": cannot be done")
+    finally:
         service.close()
 
 

@@ -28,6 +28,8 @@ _LONGEST_NUMBER: Final = 18
 _LONGEST_EXCERPT: Final = 80
 _LAST_NS: Final = (1 << 63) - 1
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _HEXADECIMAL: Final = re.compile(r"[0-9a-fA-F]*")
 _TAG: Final = re.compile(r"""\s*([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)""")
 
@@ -53,13 +55,15 @@ class SearchParameters:
     window: Window
 
 
-def search_parameters(given: Mapping[str, str], now_ns: int, longest_ns: int = 0) -> SearchParameters:
+def search_parameters(
+    given: Mapping[str, str], now_ns: int, longest_ns: int = 0, tags: Mapping[str, str] | None = None
+) -> SearchParameters:
     """The parameters of a search. QueryError when one of them is wrong. `since` looks back from now.
 
-    `longest_ns` bounds the window, when there is one; 0 does not.
+    `longest_ns` bounds the window, when there is one; 0 does not. `tags` are those that are not given as text.
     """
-    query, tags = given.get("q", ""), given.get("tags", "")
-    if query and tags:
+    query, tags_text = given.get("q", ""), given.get("tags", "")
+    if query and (tags or tags_text):
         raise QueryError("invalid request: can't specify tags and q in the same query")
     shortest, longest = (_duration(given, name) for name in ("minDuration", "maxDuration"))
     if longest and longest <= shortest:
@@ -67,7 +71,8 @@ def search_parameters(given: Mapping[str, str], now_ns: int, longest_ns: int = 0
     since = _duration(given, "since")
     window = Window(now_ns - since, now_ns) if since else search_window(given)
     _bound(window, longest_ns)
-    return SearchParameters(query, _tags(tags), shortest, longest, _limit(given), _spans(given), window)
+    pairs = _tags(tags_text) if tags is None else tags
+    return SearchParameters(query, pairs, shortest, longest, _limit(given), _spans(given), window)
 
 
 def search_window(given: Mapping[str, str]) -> Window:
@@ -102,6 +107,8 @@ class MetricsParameters:
     step_ns: int
     series: int = 0
     exemplars: int = 0
+    instant: bool = False
+    """Whether the window is one bucket, whatever the step."""
 
 
 def metrics_parameters(given: Mapping[str, str], now_ns: int, longest_ns: int = MAX_METRICS_RANGE) -> MetricsParameters:
@@ -124,7 +131,7 @@ def metrics_parameters(given: Mapping[str, str], now_ns: int, longest_ns: int = 
             f"step of {duration_text(step)} is too small, minimum step for given range is {duration_text(least)}"
         )
     series, exemplars = (whole_number(given.get(name) or "0", name) for name in ("maxSeries", "exemplars"))
-    return MetricsParameters(query, start, end, step, series, exemplars)
+    return MetricsParameters(query, start, end, step, series, exemplars, flag(given, "instant"))
 
 
 def tag_limit(given: Mapping[str, str]) -> int:
@@ -178,6 +185,22 @@ def trace_id(text: str) -> int:
     if len(text.lstrip("0")) > 32:
         raise QueryError("trace IDs can't be larger than 128 bits")
     return int(text or "0", 16)
+
+
+def flag(given: Mapping[str, str], name: str) -> bool:
+    """A parameter that is true or false, as Go writes it; what is not given is false."""
+    text = given.get(name) or "false"
+    if text not in _TRUE and text not in _FALSE:
+        raise QueryError(f'invalid {name}: strconv.ParseBool: parsing "{text[:_LONGEST_EXCERPT]}": invalid syntax')
+    return text in _TRUE
+
+
+def depth(given: Mapping[str, str], name: str, default: int) -> int:
+    """How many levels of a trace; -1 is all."""
+    text = given.get(name)
+    if not text or text == "-1":
+        return -1 if text else default
+    return whole_number(text, name)
 
 
 def whole_number(text: str, name: str) -> int:

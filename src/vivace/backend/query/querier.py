@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -14,15 +14,15 @@ from vivace.backend.query.memory import Memory
 from vivace.backend.query.metrics.answer import instant_answer, range_answer
 from vivace.backend.query.metrics.bounds import Bounds, asked_bounds
 from vivace.backend.query.metrics.query import query
-from vivace.backend.query.metrics.timeline import Instant, Timeline, default_step, timeline
+from vivace.backend.query.metrics.timeline import Instant, Times, default_step, timeline
 from vivace.backend.query.parameters import MetricsParameters, SearchParameters
 from vivace.backend.query.rebuild import rebuild
 from vivace.backend.query.search import SearchRequest, overlaps, search
-from vivace.backend.query.selection import keep_spans, selected_spans
+from vivace.backend.query.selection import Selection, keep_spans, selected_spans
 from vivace.backend.query.shown import Json
 from vivace.backend.query.tag_search import tag_pipeline
 from vivace.backend.query.tags import TagRequest, TagValue, tag_names, tag_values
-from vivace.backend.store.unit import UnreadableUnit
+from vivace.backend.store.unit import UnitKind, UnreadableUnit
 from vivace.errors import QueryError
 from vivace.traceql.parser import parse
 from vivace.traceql.tree import (
@@ -51,14 +51,6 @@ Offer = Callable[[Callable[[], Json]], None]
 
 def decline(_: Callable[[], Json]) -> None:
     """An offer that is not taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which spans of a trace are wanted: those that a query selects, and perhaps those above them."""
-
-    query: str
-    with_ancestors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +96,8 @@ class Querier:
         root, hints = _metrics(parameters.query)
         bounds = asked_bounds(parameters.series, parameters.exemplars, hints)
         start, end = parameters.start_ns, parameters.end_ns
-        times = timeline(start, end, parameters.step_ns or default_step(start, end))
+        step = parameters.step_ns or default_step(start, end)
+        times: Times = Instant(start, end) if parameters.instant else timeline(start, end, step)
 
         def answer(views: Sequence[Visible]) -> Json:
             if isinstance(root, MetricsPipeline) and not isinstance(root.aggregate, Compare):
@@ -134,17 +127,21 @@ class Querier:
         check: Check = lambda: None,
         selection: Selection | None = None,
         most_bytes: int | None = None,
+        kinds: Collection[UnitKind] = tuple(UnitKind),
     ) -> TraceAnswer:
-        """A trace; of one that is larger than `most_bytes` only a part."""
+        """A trace, as units of some kinds have it; of one that is larger than `most_bytes` only a part."""
         pipeline = _pipeline(selection.query) if selection else None
 
         def answer(pieces: Sequence[Piece]) -> tuple[TracesData, bool]:
             data, complete = rebuild(pieces, most_bytes, check)
             if selection and pipeline and pieces:
-                keep_spans(data, selected_spans(pieces, pipeline), with_ancestors=selection.with_ancestors)
+                keep_spans(data, selected_spans(pieces, pipeline), selection)
             return data, complete
 
-        data, complete = self._tried(lambda: answer(self._catalogue.pieces(trace_id)))
+        def pieces() -> list[Piece]:
+            return [one for one in self._catalogue.pieces(trace_id) if one.view.unit.info.kind in kinds]
+
+        data, complete = self._tried(lambda: answer(pieces()))
         return TraceAnswer(data, not complete, not self._catalogue.complete)
 
     def _read(self, answer: Callable[[Sequence[Visible]], T]) -> T:
@@ -175,7 +172,7 @@ def warm_up() -> None:
     _metrics(WARM_QUERY)
 
 
-def _gradually(root: MetricsPipeline, views: Sequence[Visible], times: Timeline, check: Check, offer: Offer) -> None:
+def _gradually(root: MetricsPipeline, views: Sequence[Visible], times: Times, check: Check, offer: Offer) -> None:
     """Counts unit after unit, which is kept, and offers what is known of all."""
     if offer is decline:
         return

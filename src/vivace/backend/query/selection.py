@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
@@ -19,7 +22,18 @@ from vivace.backend.store.merge import merge
 from vivace.backend.store.unit import Unit
 from vivace.traceql.tree import Pipeline
 
-_MEMORY_BYTES = 1 << 26
+ALL: Final = -1
+"""Of levels of a trace."""
+_MEMORY_BYTES: Final = 1 << 26
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which spans of a trace are wanted: those that a query selects, and so many levels above and below them."""
+
+    query: str
+    ancestors: int = 0
+    descendants: int = 0
 
 
 def selected_spans(pieces: Sequence[Piece], pipeline: Pipeline) -> frozenset[bytes]:
@@ -30,23 +44,31 @@ def selected_spans(pieces: Sequence[Piece], pipeline: Pipeline) -> frozenset[byt
     return frozenset(number.to_bytes(8, "big") for number in view.words("spans", "span_id")[rows].tolist())
 
 
-def keep_spans(data: TracesData, wanted: Collection[bytes], *, with_ancestors: bool) -> None:
-    """Remove all other spans, and batches that become empty."""
-    kept = _with_ancestors(data, wanted) if with_ancestors else wanted
+def keep_spans(data: TracesData, wanted: Collection[bytes], selection: Selection) -> None:
+    """Remove all spans but those that are wanted, and those around them; and batches that become empty."""
+    parents, children = _related(data)
+    above = _reached(wanted, parents, selection.ancestors)
+    kept = above | _reached(wanted, children, selection.descendants)
     filter_spans(data, lambda _batch, _inner, span: span.span_id in kept)
 
 
-def _with_ancestors(data: TracesData, wanted: Collection[bytes]) -> Collection[bytes]:
-    parents = {
-        span.span_id: span.parent_span_id
-        for batch in data.resource_spans
-        for inner in batch.scope_spans
-        for span in inner.spans
-    }
-    found: set[bytes] = set()
-    for identity in wanted:
-        at = identity
-        while at and at not in found:
-            found.add(at)
-            at = parents.get(at, b"")
+def _related(data: TracesData) -> tuple[Mapping[bytes, Sequence[bytes]], Mapping[bytes, Sequence[bytes]]]:
+    """By span its parents, of which there are several when spans share an ID; and by parent its children."""
+    parents, children = defaultdict[bytes, list[bytes]](list), defaultdict[bytes, list[bytes]](list)
+    for batch in data.resource_spans:
+        for inner in batch.scope_spans:
+            for span in inner.spans:
+                if span.parent_span_id:
+                    parents[span.span_id].append(span.parent_span_id)
+                    children[span.parent_span_id].append(span.span_id)
+    return parents, children
+
+
+def _reached(start: Collection[bytes], onward: Mapping[bytes, Sequence[bytes]], levels: int) -> set[bytes]:
+    """What is so many levels away at most, level by level; ALL never comes to an end before the trace does."""
+    found, edge = set(start), set(start)
+    while edge and levels:
+        edge = {to for one in edge for to in onward.get(one, ())} - found
+        found |= edge
+        levels -= 1
     return found

@@ -30,6 +30,7 @@ from vivace.backend.query.querier import warm_up
 from vivace.backend.query.queriers import Queriers
 from vivace.backend.query.shared_port import shared_port
 from vivace.backend.query.streaming import streaming_server
+from vivace.backend.query.unforeseen import Unforeseen
 from vivace.backend.query.workers import Workers
 from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.settings import StorageSettings
@@ -86,7 +87,8 @@ def run(
     known = KnownTraces(settings.data_dir / "traces") if settings.storage.where else None
     queriers = Queriers(store.snapshot, limits, settings.multitenancy, report, known)
     workers = Workers(waited=counted.waited.observe)
-    api = Api(queriers, workers, counted, settings.data_dir / "metrics", settings.told)
+    unforeseen = Unforeseen(report)
+    api = Api(queriers, workers, counted, settings.data_dir / "metrics", settings.told, unforeseen=unforeseen)
     listener = listen(settings.http, "--http")
     stopped = threading.Event()
     refresher = threading.Thread(
@@ -94,7 +96,7 @@ def run(
     )
     try:
         refresher.start()
-        streaming = partial(streaming_server, queriers, workers, counted, settings.grpc, allowed)
+        streaming = partial(streaming_server, queriers, workers, counted, settings.grpc, allowed, unforeseen=unforeseen)
         asyncio.run(_serve(api.application(), listener, streaming, allowed, announce))
     finally:
         stopped.set()

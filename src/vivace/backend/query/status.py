@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from vivace import __version__
 from vivace.backend.query.parameters import MAX_INTERVALS, MAX_LIMIT, MAX_SPANS
@@ -42,16 +43,13 @@ LIMITS: Final[Mapping[str, int | float]] = {
 class Status:
     """Answers the paths below /status."""
 
-    def __init__(
-        self, metrics_folder: Path, told: Mapping[str, object], paths: Sequence[str], overrides: Overrides
-    ) -> None:
+    def __init__(self, metrics_folder: Path, told: Mapping[str, object], overrides: Overrides) -> None:
         """`told` is what the process was started with; the folder of metrics lies in the data folder."""
         self._overrides = overrides
         self._metrics_folder = metrics_folder
         self._addresses = DataFolder(metrics_folder.parent).addresses
         self._since = time.monotonic()
         self._told = told
-        self._paths = paths
 
     async def everything(self, request: Request) -> Response:
         """GET /status."""
@@ -67,9 +65,10 @@ class Status:
         states = {name: self._state(name) for name in PROCESSES} | {"querier": "Running"}
         return PlainTextResponse("".join(f"{name}: {state}\n" for name, state in states.items()))
 
-    async def endpoints(self, _: Request) -> Response:
-        """GET /status/endpoints."""
-        return PlainTextResponse("".join(f"GET {path}\n" for path in self._paths))
+    async def endpoints(self, request: Request) -> Response:
+        """GET /status/endpoints: the paths, with the methods that each takes."""
+        routes = [route for route in request.app.routes if isinstance(route, Route)]
+        return PlainTextResponse("".join(f"{_methods(route)} {route.path_format}\n" for route in routes))
 
     async def config(self, _: Request) -> Response:
         """GET /status/config."""
@@ -136,6 +135,10 @@ def written_lately(path: Path) -> bool:
         return time.time() - path.stat().st_mtime < ALIVE_S
     except OSError:
         return False
+
+
+def _methods(route: Route) -> str:
+    return ",".join(sorted(route.methods)) if route.methods else "ANY"
 
 
 def _differing(shown: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:

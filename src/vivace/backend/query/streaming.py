@@ -23,6 +23,7 @@ from vivace.backend.query.queriers import Queriers, Reading
 from vivace.backend.query.shown import Json
 from vivace.backend.query.tags_api import names_v1, names_v2, values_v1, values_v2
 from vivace.backend.query.tempopb import MESSAGES, SERVICE
+from vivace.backend.query.unforeseen import Unforeseen
 from vivace.backend.query.workers import Abandoned, Overloaded, TimedOut, Workers
 from vivace.backend.tenant.identity import HEADER, TenantError
 from vivace.errors import QueryError, VivaceError
@@ -39,16 +40,24 @@ _OPTIONS: Final = (
 )
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-Work = Callable[[Reading, Mapping[str, str], Check, Offer], Json]
+Work = Callable[[Reading, Message, Check, Offer], Json]
+"""What answers a request of the method's kind."""
 
 
 def streaming_server(
-    queriers: Queriers, workers: Workers, metrics: Metrics, address: str, access: Access = OPEN
+    queriers: Queriers,
+    workers: Workers,
+    metrics: Metrics,
+    address: str,
+    access: Access = OPEN,
+    *,
+    unforeseen: Unforeseen | None = None,
 ) -> tuple[grpc.aio.Server, Address]:
     """A server that is not started yet, and where it will listen. TargetError when the address cannot be used."""
     server = grpc.aio.server(interceptors=access.interceptors(), options=_OPTIONS)
+    reported = unforeseen or Unforeseen()
     methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-        name: grpc.unary_stream_rpc_method_handler(_Method(name, queriers, workers, metrics).answer)
+        name: grpc.unary_stream_rpc_method_handler(_Method(name, queriers, workers, metrics, reported).answer)
         for name in _METHODS
     }
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, methods)])
@@ -58,11 +67,14 @@ def streaming_server(
 class _Method:
     """One method of the service."""
 
-    def __init__(self, name: str, queriers: Queriers, workers: Workers, metrics: Metrics) -> None:
+    def __init__(
+        self, name: str, queriers: Queriers, workers: Workers, metrics: Metrics, unforeseen: Unforeseen
+    ) -> None:
         self._route = f"/{SERVICE}/{name}"
         request, response, self._operation, self._work = _METHODS[name]
         self._request, self._response = MESSAGES[request], MESSAGES[response]
         self._queriers, self._workers, self._metrics = queriers, workers, metrics
+        self._unforeseen = unforeseen
 
     async def answer(self, request: bytes, context: Context) -> None:
         """Partial answers as they come, and the whole one last."""
@@ -79,21 +91,27 @@ class _Method:
         """How it went. gRPC keeps what it aborts with, and what that holds: so nothing of a query may be left here."""
         try:
             reading = self._queriers.reading(_organisation(context))
-            async with aclosing(self._answers(reading, _given(self._request, request))) as answers:
+            async with aclosing(self._answers(reading, self._request.FromString(request))) as answers:
                 async for answer in answers:
-                    for packet in _packets(ParseDict(answer, self._response())):
+                    for packet in _packets(answer):
                         await context.write(packet)
         except tuple(_CODES) as error:
             _forget(error)
             return _code(error), _said(error)
+        except Exception as error:  # whatever it is, it is said in one line and reported
+            said = self._unforeseen.said(error)
+            _forget(error)
+            return grpc.StatusCode.INTERNAL, said
         return grpc.StatusCode.OK, ""
 
-    async def _answers(self, reading: Reading, given: Mapping[str, str]) -> AsyncGenerator[Json, None]:
+    async def _answers(self, reading: Reading, asked: Message) -> AsyncGenerator[Message, None]:
         gone, loop = threading.Event(), asyncio.get_running_loop()
         partial = _Latest()
-        offer = _Offering(lambda answer: loop.call_soon_threadsafe(partial.put, answer))
+        offer = _Offering(lambda answer: loop.call_soon_threadsafe(partial.put, self._message(answer)))
         running = asyncio.ensure_future(
-            self._workers.answer(lambda check: self._work(reading, given, check, offer), gone, reading.allowance)
+            self._workers.answer(
+                lambda check: self._message(self._work(reading, asked, check, offer)), gone, reading.allowance
+            )
         )
         running.add_done_callback(lambda _: partial.end())
         try:
@@ -105,16 +123,20 @@ class _Method:
             gone.set()
             running.cancel()
 
+    def _message(self, answer: Json) -> Message:
+        """Made by the thread that found the answer, so that no other call waits for that."""
+        return ParseDict(answer, self._response())
+
 
 class _Latest:
     """The latest partial answer: a client that reads slowly misses those before it."""
 
     def __init__(self) -> None:
-        self._answer: Json | None = None
+        self._answer: Message | None = None
         self._ended = False
         self._changed = asyncio.Event()
 
-    def put(self, answer: Json) -> None:
+    def put(self, answer: Message) -> None:
         self._answer = answer
         self._changed.set()
 
@@ -122,7 +144,7 @@ class _Latest:
         self._ended = True
         self._changed.set()
 
-    async def get(self) -> Json | None:
+    async def get(self) -> Message | None:
         """None at the end."""
         await self._changed.wait()
         answer, self._answer = self._answer, None
@@ -150,6 +172,7 @@ _CODES: Final[Mapping[type[BaseException], grpc.StatusCode]] = {
     DecodeError: grpc.StatusCode.INVALID_ARGUMENT,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Abandoned: grpc.StatusCode.CANCELLED,
+    grpc.aio.BaseError: grpc.StatusCode.CANCELLED,  # nothing can be sent any more
     TimedOut: grpc.StatusCode.INTERNAL,
     VivaceError: grpc.StatusCode.INTERNAL,
     OSError: grpc.StatusCode.INTERNAL,
@@ -185,12 +208,10 @@ def _organisation(context: Context) -> str | None:
     return None
 
 
-def _given(kind: type[Message], request: bytes) -> Mapping[str, str]:
-    """A request as the parameters of the HTTP API; what is empty or zero is not given."""
-    fields: Mapping[str, Any] = MessageToDict(kind.FromString(request), preserving_proto_field_name=True)
-    given = {_NAMES.get(name, name): value for name, value in fields.items()}
-    if "tags" in given:
-        given["tags"] = " ".join(f'{key}="{_escaped(value)}"' for key, value in given["tags"].items())
+def _given(asked: Message) -> Mapping[str, str]:
+    """A request as the parameters of the HTTP API, but for tags; what is empty or zero is not given."""
+    fields: Mapping[str, Any] = MessageToDict(asked, preserving_proto_field_name=True)
+    given = {_NAMES.get(name, name): value for name, value in fields.items() if name != _TAGS}
     for name in ("minDuration", "maxDuration"):
         if name in given:
             given[name] = f"{given[name]}ms"
@@ -199,12 +220,8 @@ def _given(kind: type[Message], request: bytes) -> Mapping[str, str]:
     return {name: str(value) for name, value in given.items()}
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
+_TAGS: Final = "Tags"
 _NAMES: Final = {
-    "Tags": "tags",
     "MinDurationMs": "minDuration",
     "MaxDurationMs": "maxDuration",
     "Limit": "limit",
@@ -236,24 +253,32 @@ def _packets(message: Message) -> Iterable[bytes]:
     yield piece.SerializeToString()
 
 
-def _search(reading: Reading, given: Mapping[str, str], check: Check, offer: Offer) -> Json:
-    return reading.querier.search(search_parameters(given, time.time_ns(), reading.search_ns), check, offer)
+def _search(reading: Reading, asked: Message, check: Check, offer: Offer) -> Json:
+    tags: Mapping[str, str] = dict(getattr(asked, _TAGS))
+    parameters = search_parameters(_given(asked), time.time_ns(), reading.search_ns, tags)
+    return reading.querier.search(parameters, check, offer)
 
 
-def _range(reading: Reading, given: Mapping[str, str], check: Check, offer: Offer) -> Json:
-    return reading.querier.metrics_range(metrics_parameters(given, time.time_ns(), reading.metrics_ns), check, offer)
+def _range(reading: Reading, asked: Message, check: Check, offer: Offer) -> Json:
+    parameters = metrics_parameters(_given(asked), time.time_ns(), reading.metrics_ns)
+    return reading.querier.metrics_range(parameters, check, offer)
 
 
-def _instant(reading: Reading, given: Mapping[str, str], check: Check, _: Offer) -> Json:
-    return reading.querier.metrics_instant(metrics_parameters(given, time.time_ns(), reading.metrics_ns), check)
+def _instant(reading: Reading, asked: Message, check: Check, _: Offer) -> Json:
+    parameters = metrics_parameters(_given(asked), time.time_ns(), reading.metrics_ns)
+    return reading.querier.metrics_instant(parameters, check)
 
 
 def _tags(answer: Callable[[Querier, Mapping[str, str], Check], Json]) -> Work:
-    return lambda reading, given, check, _: answer(reading.querier, given, check)
+    return lambda reading, asked, check, _: answer(reading.querier, _given(asked), check)
 
 
 def _values(answer: Callable[[Querier, str, Mapping[str, str], Check], Json]) -> Work:
-    return lambda reading, given, check, _: answer(reading.querier, given.get("tagName", ""), given, check)
+    def work(reading: Reading, asked: Message, check: Check, _: Offer) -> Json:
+        given = _given(asked)
+        return answer(reading.querier, given.get("tagName", ""), given, check)
+
+    return work
 
 
 _METHODS: Final[Mapping[str, tuple[str, str, str, Work]]] = {

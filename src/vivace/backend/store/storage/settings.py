@@ -70,7 +70,12 @@ class StorageSettings:
 
     def _problems_of_encryption(self) -> Iterator[str]:
         if self.where is None:
-            given = {"sse": self.sse, "kms-key-id": self.kms_key_id, "adopt": self.adopt or None, "cache": self.cache_bytes}
+            given = {
+                "sse": self.sse,
+                "kms-key-id": self.kms_key_id,
+                "adopt": self.adopt or None,
+                "cache": self.cache_bytes,
+            }
             for name in (name for name, value in given.items() if value is not None):
                 yield f"--storage-{name}: counts only with an object store; give --storage s3://BUCKET/PREFIX as well"
             return
