@@ -14,7 +14,7 @@ from lark import Token, Transformer, v_args
 from vivace.errors import QueryError
 from vivace.traceql import literals
 from vivace.traceql.constants import fold, negated, number
-from vivace.traceql.limits import LONGEST_CHAIN
+from vivace.traceql.limits import LONGEST_CHAIN, balanced
 from vivace.traceql.tree import (
     Aggregate,
     Attribute,
@@ -239,7 +239,7 @@ def _chain(
         operands = [node, *(cast("Node", operand) for _, operand in run)]
         join = partial(combine, operator)
         long = len(operands) > LONGEST_CHAIN
-        node = _balanced(settled(operator, operands), join) if long else reduce(join, operands)
+        node = balanced(settled(operator, operands), join) if long else reduce(join, operands)
     return node
 
 
@@ -249,10 +249,3 @@ def _settled(operator: str, operands: Sequence[FieldExpression]) -> Sequence[Fie
         return operands
     first = Binary(Operator.OR, operands[0], operands[1])
     return [first, *(one if decided(one) else Binary(Operator.OR, _FALSE, one) for one in operands[2:])]
-
-
-def _balanced(operands: Sequence[Node], join: Callable[[Node, Node], Node]) -> Node:
-    if len(operands) == 1:
-        return operands[0]
-    middle = len(operands) // 2
-    return join(_balanced(operands[:middle], join), _balanced(operands[middle:], join))

@@ -243,6 +243,15 @@ def test_a_key_may_have_a_line_break_or_a_slash_in_it(server: Server) -> None:
         assert new.json["tagValues"] == [{"type": "string", "value": f"v{number}"}]
 
 
+def test_search_by_very_many_tags(server: Server) -> None:
+    every = {f"k{number}": "v" for number in range(2000)}
+    store(server.folder, [request(span(0xF20, 9, at_s=7, attributes=every))])
+    tags = " ".join(f"{key}={value}" for key, value in every.items())
+    assert [trace["traceID"] for trace in server.get("/api/search", tags=tags).json["traces"]] == ["f20"]
+    assert server.get("/api/search", tags=f"{tags} k0=other").json["traces"] == []
+    assert server.get("/api/search", tags=f"{tags} other=v").json["traces"] == []
+
+
 def test_tags_of_a_window_that_covers_part_of_a_unit() -> None:
     from tests.backend.query.samples import catalogue, unit
 

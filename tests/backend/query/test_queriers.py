@@ -280,7 +280,7 @@ def test_what_nobody_thought_of_is_said_in_one_line_and_reported_once(monkeypatc
         answer = asked(app, "/api/search", {"q": "{ }"}, None)
         assert answer == (500, b"internal error: RecursionError; the backend has reported it")
     (line,) = said
-    assert "RecursionError at test_queriers.py:" in line
+    assert "RecursionError at vivace.backend.query.querier:" in line
     assert line.endswith(": maximum depth")
 
 

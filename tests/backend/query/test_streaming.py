@@ -167,6 +167,11 @@ def test_a_tag_may_be_any_text(key: str, value: str) -> None:
     assert [trace["rootTraceName"] for trace in last["traces"]] == [value]
 
 
+def test_a_search_by_very_many_tags(service: Service) -> None:
+    *_, last = search(service, Tags={"y": "v"} | {f"k{number}": "v" for number in range(2000)})
+    assert "traces" not in last
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [({"Query": "{ x }"}, "invalid TraceQL query: parse error"), ({"start": 5}, "only one of start and end provided")],
@@ -303,7 +308,7 @@ def test_what_nobody_thought_of_is_said_in_one_line_and_reported_once() -> None:
             assert caught.value.code() is grpc.StatusCode.INTERNAL
             assert caught.value.details() == "internal error: RecursionError; the backend has reported it"
         (line,) = service.reported
-        assert "RecursionError at test_streaming.py:" in line
+        assert "RecursionError at vivace.backend.query.streaming:" in line
         assert line.endswith(": cannot be done")
     finally:
         service.close()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import reduce
 
 from vivace.backend.query.parameters import SearchParameters
 from vivace.traceql.identifier import parse_identifier
+from vivace.traceql.limits import balanced
 from vivace.traceql.tree import (
     Attribute,
     Binary,
@@ -39,9 +40,8 @@ def tag_pipeline(parameters: SearchParameters) -> Pipeline:
     """Traces of which some span has each tag, and that last as long as is asked."""
     asked: list[FieldExpression] = [_tag(key, value) for key, value in parameters.tags.items()]
     asked += _durations(parameters)
-    filters: Iterable[SpansetExpression] = [SpansetFilter(one) for one in asked]
     every: SpansetExpression = SpansetFilter(Static(StaticType.BOOL, True))
-    return Pipeline((reduce(_both, filters, every) if asked else every,))
+    return Pipeline((balanced([every, *(SpansetFilter(one) for one in asked)], _both),))
 
 
 def _both(left: SpansetExpression, right: SpansetExpression) -> SpansetExpression:

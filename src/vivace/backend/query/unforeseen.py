@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from threading import Lock
 
 
@@ -31,8 +30,12 @@ class Unforeseen:
 
 
 def _place(error: BaseException) -> str:
-    """Where it arose."""
+    """Where in our own code it arose."""
     place = "an unknown place"
     for frame, line in traceback.walk_tb(error.__traceback__):
-        place = f"{Path(frame.f_code.co_filename).name}:{line}"
+        module = str(frame.f_globals.get("__name__"))
+        if module.startswith("vivace.") and not frame.f_code.co_filename.startswith(
+            "<"
+        ):  # what is generated has no lines
+            place = f"{module}:{line}"
     return place
