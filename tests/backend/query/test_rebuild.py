@@ -126,14 +126,33 @@ def test_what_was_sent_twice_is_there_once_wherever_its_attributes_are_kept() ->
     assert sum(len(inner.spans) for batch in data.resource_spans for inner in batch.scope_spans) == 1
 
 
-def test_a_trace_that_is_too_large_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vivace.backend.query.lookup._AT_ONCE", 10)
-    sent = request(*(span(1, 1 + number, for_s=number) for number in range(100)))
-    pieces = catalogue(unit(sent)).pieces(1)
-    data, complete = rebuild(pieces, 500)
-    kept = sum(len(inner.spans) for batch in data.resource_spans for inner in batch.scope_spans)
-    assert not complete
-    assert 10 <= kept < 100
-    whole, complete = rebuild(pieces, 1 << 20)
-    assert complete
-    assert sum(len(inner.spans) for batch in whole.resource_spans for inner in batch.scope_spans) == 100
+@pytest.mark.parametrize("at_once", [7, 4096])
+def test_a_trace_that_is_too_large_is_cut_near_the_bound(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr("vivace.backend.query.lookup._AT_ONCE", at_once)
+    sent = [
+        request(*(span(1, 1 + 50 * half + number, for_s=number) for number in range(50)), service=f"s{half}")
+        for half in range(2)
+    ]
+    pieces = catalogue(unit(*sent)).pieces(1)
+    whole, complete = rebuild(pieces)
+    size, largest = whole.ByteSize(), 150
+    assert (complete, len(_spans(whole))) == (True, 100)
+    for most in (40, 500, size // 2, size - 100):
+        data, complete = rebuild(pieces, most)
+        assert not complete
+        assert most - largest < data.ByteSize() <= most
+        assert len(_spans(data)) < 100
+        assert all(inner.spans for batch in data.resource_spans for inner in batch.scope_spans)
+    assert rebuild(pieces, size) == (whole, True)
+
+
+def test_a_trace_is_not_too_large_by_what_was_sent_twice() -> None:
+    sent = request(*(span(1, 1 + number) for number in range(100)))
+    pieces = catalogue(*(unit(sent) for _ in range(3))).pieces(1)
+    whole, _ = rebuild(pieces)
+    assert len(_spans(whole)) == 100
+    assert rebuild(pieces, whole.ByteSize()) == (whole, True)
+
+
+def _spans(data: TracesData) -> list[Span]:
+    return [one for batch in data.resource_spans for inner in batch.scope_spans for one in inner.spans]

@@ -35,20 +35,24 @@ class _Attributed(Protocol):
 def rebuild(
     pieces: Iterable[Piece], most_bytes: int | None = None, check: Callable[[], None] = lambda: None
 ) -> tuple[TracesData, bool]:
-    """The trace, batched by resource and instrumentation scope, and whether it is whole: it ends beyond `most_bytes`.
+    """The trace, batched by resource and instrumentation scope, and whether it is whole: it ends at `most_bytes`.
 
     A span that was sent more than once, the same in everything, is there once.
     """
     data, size = TracesData(), 0
     for piece in itertools.chain.from_iterable(whole.parts() for whole in pieces):
         check()
-        if most_bytes is not None and size > most_bytes:
-            break
         batches = list(_Rebuilding(piece).batches())
         data.resource_spans.extend(batches)
         size += sum(batch.ByteSize() for batch in batches)
+        if most_bytes is not None and size > most_bytes:
+            _drop_repeats(data)
+            size = data.ByteSize()
+            if size > most_bytes:
+                _cut(data, most_bytes)
+                return data, False
     _drop_repeats(data)
-    return data, most_bytes is None or size <= most_bytes
+    return data, True
 
 
 def filter_spans(data: TracesData, wanted: Callable[[ResourceSpans, ScopeSpans, Span], bool]) -> None:
@@ -58,12 +62,31 @@ def filter_spans(data: TracesData, wanted: Callable[[ResourceSpans, ScopeSpans, 
             spans = [span for span in inner.spans if wanted(batch, inner, span)]
             del inner.spans[:]
             inner.spans.extend(spans)
+    _drop_empty(data)
+
+
+def _drop_empty(data: TracesData) -> None:
+    for batch in data.resource_spans:
         scopes = [inner for inner in batch.scope_spans if inner.spans]
         del batch.scope_spans[:]
         batch.scope_spans.extend(scopes)
     batches = [batch for batch in data.resource_spans if batch.scope_spans]
     del data.resource_spans[:]
     data.resource_spans.extend(batches)
+
+
+def _cut(data: TracesData, most_bytes: int) -> None:
+    """Remove the spans that are beyond so many bytes; resources and scopes count with the first of theirs."""
+    left = most_bytes
+    for batch in data.resource_spans:
+        sizes = [[span.ByteSize() for span in inner.spans] for inner in batch.scope_spans]
+        left -= batch.ByteSize() - sum(map(sum, sizes))
+        for inner, mine in zip(batch.scope_spans, sizes, strict=True):
+            ends = np.cumsum(mine)
+            kept = int(np.searchsorted(ends, left, "right"))
+            left = left - int(ends[-1]) if kept == len(mine) else 0
+            del inner.spans[kept:]
+    _drop_empty(data)
 
 
 def _drop_repeats(data: TracesData) -> None:
