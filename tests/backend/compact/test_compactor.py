@@ -16,6 +16,7 @@ from tests.backend.store.rebuild import sent_spans
 from tests.backend.store.sample import at, request
 
 from vivace.backend.compact import compactor as compactor_module
+from vivace.backend.compact.apart import LONGEST_SECONDS
 from vivace.backend.compact.compactor import Compactor
 from vivace.backend.compact.figures import CompactorFigures
 from vivace.backend.store import takeover
@@ -215,7 +216,7 @@ def test_blocks_that_cannot_be_made_one_stay_apart_for_a_while(
     pair.indexer = data.indexer(AT_ONCE)
     assert pair.settle() == 1
     assert len(data.units()) == 4
-    monkeypatch.setattr(compactor_module, "monotonic", lambda: time.monotonic() + compactor_module.APART_SECONDS)
+    monkeypatch.setattr(compactor_module, "monotonic", lambda: time.monotonic() + LONGEST_SECONDS)
     assert pair.settle() == 1
     assert len(data.units()) == 2
     assert data.visible() == sent_spans(data.sent)

@@ -8,8 +8,9 @@ from contextlib import suppress
 from time import monotonic, time_ns
 from typing import Final
 
+from vivace.backend.compact.apart import Apart
 from vivace.backend.compact.figures import CompactorFigures
-from vivace.backend.compact.merging import Unmergeable, compact
+from vivace.backend.compact.merging import Refused, Unmergeable, compact
 from vivace.backend.compact.plan import DEFAULT_COMPACTION, CompactionSettings, Job, jobs
 from vivace.backend.compact.retention import expired
 from vivace.backend.store.examination import remove_path
@@ -18,11 +19,12 @@ from vivace.backend.store.manifest import Manifest, read_manifest
 from vivace.backend.store.proposal import DAMAGED, Proposal, proposal_files, propose, read_proposals, unproposed
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.unit import UnitInfo
+from vivace.units import format_duration
 
 REST_SECONDS: Final = 10.0
 """So long nothing is tried after the disk could not be written, or storage not be reached."""
-APART_SECONDS: Final = 3600.0
-"""So long blocks are left alone that could not be made one."""
+REFUSALS: Final = 2
+"""When storage gives none but refuses so many, it is not the fault of one block."""
 
 AHEAD: Final = 64
 AHEAD_BYTES: Final = 64 << 20
@@ -53,10 +55,11 @@ class Compactor:
         self._between = between
         self.merges = 0
         """How many were begun."""
-        self._apart: dict[str, float] = {}
-        """Blocks that are left alone, and until when."""
+        self._apart = Apart()
         self._proposed: dict[str, tuple[Proposal, Callable[[], None]]] = {}
         """By ID, what is not known yet to have taken effect, and what counts it."""
+        self._refused: set[str] = set()
+        """Blocks that storage did not give since something went well."""
         self._failing = False
         self._rest_until = 0.0
         for path in unproposed(folder):
@@ -76,10 +79,10 @@ class Compactor:
         manifest = read_manifest(self._folder.manifest)  # after the proposals: who takes one writes it before
         self._settle({proposal.id for proposal in waiting}, manifest)
         now, now_ns = monotonic(), time_ns()
-        self._apart = {block: until for block, until in self._apart.items() if until > now}
         asked_for = frozenset[str]().union(*(proposal.remove for proposal in waiting))
         free = [unit for unit in manifest.units if unit.id not in asked_for]
-        planned = [*jobs((unit for unit in free if unit.id not in self._apart), now_ns, self._settings)]
+        apart = self._apart.at(now, {unit.id for unit in manifest.units})
+        planned = [*jobs((unit for unit in free if unit.id not in apart), now_ns, self._settings)]
         self._figures.planned(planned)
         if now < self._rest_until:
             return False
@@ -119,6 +122,9 @@ class Compactor:
                 made.append(self._compact(job))
             except Unmergeable as error:
                 self._leave_apart(error)
+            except Refused as error:
+                if not self._leave_longer(error):
+                    break
             except OSError as error:
                 self._figures.errors.inc()
                 self._rest(error)
@@ -146,12 +152,24 @@ class Compactor:
         Blocks that were replaced meanwhile need no word.
         """
         if failure.blocks <= {unit.id for unit in read_manifest(self._folder.manifest).units}:
-            self._apart |= dict.fromkeys(failure.blocks, monotonic() + APART_SECONDS)
+            self._apart.leave(failure.blocks, monotonic())
             self._figures.errors.inc()
             self._report(str(failure))
             if failure.unreadable:
                 with suppress(OSError):  # no room for it: whoever reads the block next will say the same
                     propose(self._folder, Proposal(failure.blocks, reason=DAMAGED))
+
+    def _leave_longer(self, refusal: Refused) -> bool:
+        """Not tried again for a while, the next time for longer. False when others are not to be had either."""
+        self._between()
+        self._figures.errors.inc()
+        pause = self._apart.leave_longer(refusal.block, monotonic())
+        self._refused.add(refusal.block)
+        if len(self._refused) >= REFUSALS:
+            self._rest(refusal)
+            return False
+        self._report(f"{refusal}; it is not compacted, and tried again in {format_duration(pause)}")
+        return True
 
     def _rest(self, error: OSError) -> None:
         if not self._failing:
@@ -163,6 +181,7 @@ class Compactor:
         if self._failing:
             self._report("blocks are compacted again")
         self._failing = False
+        self._refused.clear()
 
 
 def _enough(waiting: Sequence[Proposal]) -> bool:

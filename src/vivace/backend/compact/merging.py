@@ -18,6 +18,7 @@ from vivace.backend.compact.slices import Slices, kept_columns
 from vivace.backend.store.decode import ATTRIBUTE_COLUMNS
 from vivace.backend.store.merge import merge
 from vivace.backend.store.merger import in_words
+from vivace.backend.store.storage.failure import StorageFailure
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.tables import ARROW, FIXED, attribute_columns
 from vivace.backend.store.unit import UnitInfo, UnitKind, unit_info
@@ -45,12 +46,20 @@ class Unmergeable(Exception):
         )
 
 
+class Refused(OSError):
+    """A block that storage does not give, though it can be reached; it may give others."""
+
+    def __init__(self, block: str, reason: str) -> None:
+        super().__init__(f"block {block} cannot be fetched: {reason}")
+        self.block = block
+
+
 def compact(job: Job, storage: Storage, place: Path, between: Callable[[], None] = lambda: None) -> UnitInfo:
     """Makes the blocks of a job one, in a new folder whose name is its ID.
 
-    Unmergeable when that is not possible, for whatever reason; OSError when storage cannot be reached, or the new block
-    not be written. Then it left nothing, nor when `between`, which is called now and then, ended it by raising what is
-    no Exception.
+    Unmergeable when that is not possible, for whatever reason; Refused when storage does not give one of them, another
+    OSError when it cannot be reached, or the new block not be written. Then it left nothing, nor when `between`, which
+    is called now and then, ended it by raising what is no Exception.
     """
     try:
         with ExitStack() as files:
@@ -70,6 +79,10 @@ def _opened(unit: UnitInfo, storage: Storage) -> Input:
         return Input(storage.fetch(unit))
     except (Unreadable, FileNotFoundError, VivaceError) as error:
         raise Unmergeable({unit.id}, str(error), unreadable=True) from error
+    except StorageFailure as error:
+        if not error.answered:
+            raise
+        raise Refused(unit.id, str(error)) from error
 
 
 def merge_blocks(

@@ -122,12 +122,17 @@ def _listens(port: int) -> bool:
     return True
 
 
+REFUSAL: Final = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+
+
 class Relay:
     """Passes bytes on to a server, and keeps what it was sent; it holds back changes after so many."""
 
     def __init__(self, port: int, changes: int | None = None) -> None:
         self._target = port
         self._changes = changes
+        self.refused: set[str] = set()
+        """Requests whose path has any of these are answered by 403."""
         self._lock = Lock()
         self.holds = Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -139,6 +144,9 @@ class Relay:
         self._accepter.start()
 
     def close(self) -> None:
+        """Nobody is passed on any more; may be called again."""
+        if self._listener.fileno() < 0:
+            return
         self._listener.shutdown(socket.SHUT_RDWR)
         self._accepter.join()
         self._listener.close()
@@ -168,8 +176,16 @@ class Relay:
             while data := source.recv(1 << 16):
                 if outward and self._held_back(data):
                     return
-                sink.sendall(data)
+                if outward and self._is_refused(data):
+                    source.sendall(REFUSAL)
+                else:
+                    sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
+
+    def _is_refused(self, data: bytes) -> bool:
+        """A request comes in one piece, where it has no body."""
+        path = data.split(b"\r\n", 1)[0]
+        return any(part.encode() in path for part in self.refused)
 
     def _held_back(self, data: bytes) -> bool:
         with self._lock:

@@ -35,6 +35,11 @@ class StorageFailure(OSError):
         self.status = status
         """Of the HTTP answer, or "error" when there was none."""
 
+    @property
+    def answered(self) -> bool:
+        """Whether it can be reached, and refused; it may do so to this request alone."""
+        return self.status != "error"
+
     @staticmethod
     def _errno(status: str) -> int:
         known = {"error": errno.EHOSTUNREACH, "401": errno.EACCES, "403": errno.EACCES, "404": errno.ENOENT}
