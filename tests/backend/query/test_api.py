@@ -146,6 +146,32 @@ def test_values_of_tags(server: Server) -> None:
     assert [one["value"] for one in while_typing] == ["1", "2"]
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("{ .x = 2 && span.y = }", ["child"]),
+        ("{ .x = 2 && span.y", ["child"]),
+        ("{ .x = 2 && .y = } | rate()", ["child"]),
+        ("{ .x = 2 } | rate()", ["child"]),
+        ("{ .x = 2 || .y = }", None),
+        ("{ .x = 2 } >> { .y = }", None),
+        ("garbage", None),
+    ],
+)
+def test_a_query_that_is_being_typed_filters_tags_by_what_is_complete(
+    query: str, names: list[str] | None, server: Server
+) -> None:
+    every = [one["value"] for one in server.get("/api/v2/search/tag/name/values").json["tagValues"]]
+    found = server.get("/api/v2/search/tag/name/values", q=query).json["tagValues"]
+    assert [one["value"] for one in found] == (names or every)
+
+
+def test_a_query_that_is_being_typed_filters_names_of_tags(server: Server) -> None:
+    for query in ("{ name = `other` }", "{ name = `other` && .y = }"):
+        assert server.get("/api/v2/search/tags", q=query, scope="span").json["scopes"] == []
+    assert server.get("/api/v2/search/tags", q="{ name = `other` || .y = }", scope="span").json["scopes"] != []
+
+
 def test_simple_endpoints(server: Server) -> None:
     assert server.get("/api/echo").text == "echo\n"
     assert server.get("/status/version").text.startswith("vivace, version ")

@@ -11,8 +11,9 @@ from vivace.backend.query.shown import Json
 from vivace.backend.query.tags import INTRINSIC_NAMES, TagRequest
 from vivace.errors import QueryError
 from vivace.traceql.identifier import parse_identifier
+from vivace.traceql.incomplete import complete_conditions
 from vivace.traceql.parser import parse
-from vivace.traceql.tree import Attribute, IntrinsicField, Pipeline, Scope
+from vivace.traceql.tree import Attribute, IntrinsicField, MetricsPipeline, Pipeline, Scope
 
 _SCOPES: Final = (Scope.EVENT, Scope.INSTRUMENTATION, Scope.LINK, Scope.RESOURCE, Scope.SPAN)
 _INTRINSIC: Final = "intrinsic"
@@ -90,13 +91,15 @@ def _request(given: Mapping[str, str], check: Check, *, filtered: bool) -> TagRe
 
 
 def _filter(query: str) -> Pipeline | None:
-    """A query that is not valid, as it is while it is being typed, filters nothing."""
+    """Of a query that is not valid, as it is while it is being typed, only what is complete filters."""
     if not query:
         return None
     try:
         root = parse(query).root
     except QueryError:
-        return None
+        return complete_conditions(query)
+    if isinstance(root, MetricsPipeline):
+        return root.pipeline
     return root if isinstance(root, Pipeline) else None
 
 
