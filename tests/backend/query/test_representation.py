@@ -10,7 +10,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from tests.backend.query.samples import NOW, SECOND, request, span, store
 from tests.backend.query.served import Server, serving
 
-from vivace.backend.query.tempopb import MESSAGES
+from vivace.backend.query.tempopb import MESSAGES, message
 
 PROTOBUF = "application/protobuf"
 WINDOW: Mapping[str, Any] = {"start": NOW // SECOND - 60, "end": NOW // SECOND + 60}
@@ -34,15 +34,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield started
 
 
-@pytest.mark.parametrize(("path", "given", "message"), ASKED)
+@pytest.mark.parametrize(("path", "given", "kind"), ASKED)
 @pytest.mark.parametrize("accepted", [PROTOBUF, "application/json, Application/Protobuf;q=0.9"])
 def test_protobuf_says_what_json_says(
-    server: Server, path: str, given: Mapping[str, Any], message: str, accepted: str
+    server: Server, path: str, given: Mapping[str, Any], kind: str, accepted: str
 ) -> None:
     plain, packed = server.get(path, **given), server.get(path, {"Accept": accepted}, **given)
     assert (plain.headers["content-type"], packed.headers["content-type"]) == ("application/json", PROTOBUF)
-    said = MESSAGES[message].FromString(packed.body)
-    assert said == ParseDict(plain.json, MESSAGES[message]())
+    said = MESSAGES[kind].FromString(packed.body)
+    assert said == ParseDict(plain.json, MESSAGES[kind]())
     assert MessageToDict(said)
 
 
@@ -62,3 +62,14 @@ def test_what_language_models_accept_is_json_too(server: Server, path: str) -> N
 def test_a_refusal_is_text_in_every_form(server: Server) -> None:
     answer = server.get("/api/search", {"Accept": PROTOBUF}, q="{")
     assert (answer.status, answer.headers["content-type"]) == (400, "text/plain; charset=utf-8")
+
+
+def test_points_are_what_the_library_makes_of_them() -> None:
+    points = [{"timestampMs": str(number), "value": value} for number, value in enumerate((0, 1.5, "Infinity", -2))]
+    labels = [{"key": "name", "value": {"stringValue": "n"}}]
+    document = {"series": [{"labels": labels, "samples": points}, {"labels": []}], "metrics": {}, "status": "PARTIAL"}
+    kind = "QueryRangeResponse"
+    assert message(kind, document) == ParseDict(document, MESSAGES[kind]())
+    assert message(kind, {"series": []}) == MESSAGES[kind]()
+    instant = {"series": [{"labels": labels, "value": 2.5}]}
+    assert message("QueryInstantResponse", instant) == ParseDict(instant, MESSAGES["QueryInstantResponse"]())

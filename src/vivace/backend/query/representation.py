@@ -6,14 +6,13 @@ import gzip
 from collections.abc import Callable
 from typing import Final
 
-from google.protobuf.json_format import ParseDict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from vivace.backend.query import tempopb
 from vivace.backend.query.compare import Check
 from vivace.backend.query.otlp_json import dumped
 from vivace.backend.query.shown import Json
-from vivace.backend.query.tempopb import MESSAGES
 
 PROTOBUF: Final = "application/protobuf"
 JSON: Final = "application/json"
@@ -41,7 +40,7 @@ def answering(request: Request, message: str, answer: Callable[[Check], Json]) -
     def work(check: Check) -> Response:
         document = answer(check)
         if wanted == PROTOBUF:
-            return Response(ParseDict(document, MESSAGES[message]()).SerializeToString(), media_type=PROTOBUF)
+            return Response(tempopb.message(message, document).SerializeToString(), media_type=PROTOBUF)
         return json_response(document, wanted)
 
     return work

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any, Final
 
 import grpc
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 
 from vivace.backend.access.access import Access
@@ -22,7 +22,7 @@ from vivace.backend.query.querier import Check, Offer, Querier
 from vivace.backend.query.queriers import Queriers, Reading
 from vivace.backend.query.shown import Json
 from vivace.backend.query.tags_api import names_v1, names_v2, values_v1, values_v2
-from vivace.backend.query.tempopb import MESSAGES, SERVICE
+from vivace.backend.query.tempopb import MESSAGES, SERVICE, message
 from vivace.backend.query.unforeseen import Unforeseen
 from vivace.backend.query.workers import Abandoned, Overloaded, TimedOut, Workers
 from vivace.backend.tenant.identity import HEADER, TenantError
@@ -71,8 +71,8 @@ class _Method:
         self, name: str, queriers: Queriers, workers: Workers, metrics: Metrics, unforeseen: Unforeseen
     ) -> None:
         self._route = f"/{SERVICE}/{name}"
-        request, response, self._operation, self._work = _METHODS[name]
-        self._request, self._response = MESSAGES[request], MESSAGES[response]
+        request, self._kind, self._operation, self._work = _METHODS[name]
+        self._request = MESSAGES[request]
         self._queriers, self._workers, self._metrics = queriers, workers, metrics
         self._unforeseen = unforeseen
 
@@ -125,7 +125,7 @@ class _Method:
 
     def _message(self, answer: Json) -> Message:
         """Made by the thread that found the answer, so that no other call waits for that."""
-        return ParseDict(answer, self._response())
+        return message(self._kind, answer)
 
 
 class _Latest:
@@ -233,21 +233,21 @@ _NAMES: Final = {
 }
 
 
-def _packets(message: Message) -> Iterable[bytes]:
-    """The message in pieces of a megabyte: those after the first go on with its list."""
-    whole = message.SerializeToString()
-    lists = [field.name for field, _ in message.ListFields() if field.is_repeated]
-    if len(whole) <= PACKET_BYTES or not lists:
-        yield whole
+def _packets(whole: Message) -> Iterable[bytes]:
+    """A message in pieces of a megabyte: those after the first go on with its list."""
+    packed = whole.SerializeToString()
+    lists = [field.name for field, _ in whole.ListFields() if field.is_repeated]
+    if len(packed) <= PACKET_BYTES or not lists:
+        yield packed
         return
-    entries = list(getattr(message, lists[0]))
-    message.ClearField(lists[0])
-    piece, size = message, 0
+    entries = list(getattr(whole, lists[0]))
+    whole.ClearField(lists[0])
+    piece, size = whole, 0
     for entry in entries:
         mine = len(entry) if isinstance(entry, str) else entry.ByteSize()
         if size and size + mine > PACKET_BYTES:
             yield piece.SerializeToString()
-            piece, size = type(message)(), 0
+            piece, size = type(whole)(), 0
         getattr(piece, lists[0]).append(entry)
         size += mine
     yield piece.SerializeToString()
