@@ -143,9 +143,9 @@ def test_tags_are_said_in_traceql() -> None:
         {"tags": 'service.name=auth http.status_code=403 name="a b"', "minDuration": "1s"}, NOW
     )
     assert text_of(tag_pipeline(parameters)) == (
-        "((({ true } && { resource.service.name =~ `(?i:.*auth.*)` }) && "
-        "{ (.http.status_code =~ `(?i:.*403.*)`) || (.http.status_code = 403) }) && "
-        "{ name =~ `(?i:.*a\\ b.*)` }) && { traceDuration >= 1s }"
+        "({ true } && { resource.service.name =~ `(?i:.*auth.*)` }) && "
+        "({ (.http.status_code =~ `(?i:.*403.*)`) || (.http.status_code = 403) } && "
+        "({ name =~ `(?i:.*a\\ b.*)` } && { traceDuration >= 1s }))"
     )
 
 
