@@ -14,11 +14,12 @@ from tests.backend.query.oracle import Oracle
 from vivace.backend.query.catalogue import Catalogue
 from vivace.backend.query.memory import Memory
 from vivace.backend.query.search import SearchRequest, search
+from vivace.backend.query.tags import TagRequest, TagValue, tag_names, tag_values
 from vivace.backend.store.decode import decode
 from vivace.backend.store.unit import Unit
 from vivace.errors import QueryError
 from vivace.traceql import literals
-from vivace.traceql.tree import Pipeline
+from vivace.traceql.tree import Intrinsic, IntrinsicField, Pipeline, Scope
 
 
 def units(data: Data, deal: Sequence[int]) -> tuple[Unit, ...]:
@@ -80,3 +81,31 @@ def test_an_answer_does_not_depend_on_how_spans_are_spread(data: Data, pipeline:
     except QueryError:
         return
     assert found(pipeline, units(data, deal)) == together
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=dataset(), pipeline=pipelines, deal=st.lists(st.integers(0, 3), min_size=1, max_size=12))
+def test_tags_are_those_of_the_spans_that_the_oracle_finds(data: Data, pipeline: Pipeline, deal: list[int]) -> None:
+    try:
+        expected = Oracle(pipeline).answer(data)
+    except QueryError:
+        return
+    identities = {identity for sets in expected.values() for identities, _ in sets for identity in identities}
+    spans = [span for one in data for span in one.scope_spans[0].spans if span.span_id.hex() in identities]
+    given_units = units(data, deal)
+    views = Catalogue(lambda: given_units, Memory(1 << 20)).visible()
+    asked = TagRequest(pipeline=pipeline)
+    names = [one.text for one in tag_values(views, asked, IntrinsicField(Intrinsic.SPAN_NAME, "name"))]
+    assert names == sorted({span.name for span in spans})
+    keys = tag_names(views, asked, [Scope.SPAN])[Scope.SPAN]
+    assert keys == sorted({attribute.key for span in spans for attribute in span.attributes})
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=dataset(), deal=st.lists(st.integers(0, 3), min_size=1, max_size=12))
+def test_root_names_do_not_depend_on_how_spans_are_spread(data: Data, deal: list[int]) -> None:
+    def names(given_units: tuple[Unit, ...]) -> list[TagValue]:
+        views = Catalogue(lambda: given_units, Memory(1 << 20)).visible()
+        return tag_values(views, TagRequest(), IntrinsicField(Intrinsic.TRACE_ROOT_NAME, "rootName"))
+
+    assert names(units(data, deal)) == names(units(data, [0]))

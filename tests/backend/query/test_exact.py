@@ -32,9 +32,10 @@ def test_columns_and_constants_compare_as_python_compares_numbers(operator: Oper
 
 @pytest.mark.parametrize("operator", NUMERIC)
 def test_columns_of_either_kind_compare_as_python_compares_numbers(operator: Operator) -> None:
-    pairs = [(whole, fraction) for whole in INTEGERS for fraction in (*FLOATS, *ODD)]
-    integers, floats = (np.array(side) for side in zip(*pairs, strict=True))
-    assert across(operator, integers, floats).tolist() == [NUMERIC[operator](*pair) for pair in pairs]
+    for least in (-LAST - 1, -BIG, -1):
+        pairs = [(whole, one) for whole in INTEGERS if least <= whole <= -least for one in (*FLOATS, *ODD)]
+        integers, floats = (np.array(side) for side in zip(*pairs, strict=True))
+        assert across(operator, integers, floats).tolist() == [NUMERIC[operator](*pair) for pair in pairs]
 
 
 def test_membership_is_exact() -> None:

@@ -23,6 +23,8 @@ NUMERIC: Final[Mapping[Operator, Callable[[Any, Any], Any]]] = {
 EQUALITY: Final = frozenset({Operator.EQUAL, Operator.NOT_EQUAL})
 _UPWARDS: Final = frozenset({Operator.LESS, Operator.GREATER_EQUAL})
 """Of integers x < 1.5 says what x < 2 says, and x >= 1.5 what x >= 2 says; the others go by the integer below."""
+_EXACT: Final = 1 << 53
+"""Floats hold all integers up to this."""
 _END: Final = 1 << 63
 """The first integer that no column holds."""
 
@@ -39,6 +41,8 @@ def against(operator: Operator, data: Array, number: float) -> Mask:
 
 def across(operator: Operator, integers: Array, floats: Array) -> Mask:
     """Where the comparison of integers with floats holds, row by row."""
+    if integers.min(initial=0) >= -_EXACT and integers.max(initial=0) <= _EXACT:
+        return np.asarray(NUMERIC[operator](integers, floats))
     whole = np.ceil(floats) if operator in _UPWARDS else np.floor(floats)
     like = (whole >= -_END) & (whole < _END)
     if operator in EQUALITY:
