@@ -73,6 +73,18 @@ def test_every_process_may_open_as_many_files_as_the_system_allows(tmp_path: Pat
     assert limits == dict.fromkeys(("receiver", "compactor", "indexer", "querier"), (hard, hard))
 
 
+def test_whoever_takes_in_spans_or_answers_goes_before_the_compactor(tmp_path: Path) -> None:
+    backend = Backend(settings(tmp_path))
+    backend.start()
+    try:
+        nice = {role: psutil.Process(pid).nice() for role, pid in backend.processes().items()}
+    finally:
+        backend.stop()
+    own = psutil.Process().nice()
+    lowest = 19
+    assert nice == dict.fromkeys(("receiver", "indexer", "querier"), own) | {"compactor": min(own + 10, lowest)}
+
+
 def test_metrics_have_no_series_of_when_each_began(tmp_path: Path) -> None:
     backend = Backend(settings(tmp_path))
     backend.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +12,6 @@ from typing import Final
 
 import pyarrow as pa
 
-from vivace.backend.compact import NICENESS
 from vivace.backend.compact.compactor import Compactor
 from vivace.backend.compact.figures import CompactorFigures
 from vivace.backend.compact.plan import DEFAULT_COMPACTION, CompactionSettings
@@ -51,7 +49,6 @@ def run(
     """
     stopped = Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     pa.set_cpu_count(1)
     pa.set_memory_pool(pa.system_memory_pool())  # the one that gives back all that is asked of it
     folder = DataFolder(data_dir)

@@ -90,7 +90,7 @@ def _indexer(settings: ServeSettings, announce: Announce) -> None:
 
 
 def _compactor(settings: ServeSettings, announce: Announce) -> None:
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    os.nice(NICENESS)
     announce()  # nobody waits for it
     from vivace.backend.compact.plan import CompactionSettings  # noqa: PLC0415
     from vivace.backend.compact.process import run  # noqa: PLC0415
