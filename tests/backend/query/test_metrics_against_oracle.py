@@ -11,7 +11,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.backend.query.dataset import SECOND, Data, dataset, pipelines, span_fields
-from tests.backend.query.oracle import COMPARE, Node, Oracle, Valueless, Word, nodes
+from tests.backend.query.oracle import COMPARE, Oracle
+from tests.backend.query.oracle_nodes import Node, Valueless, Word, nodes
 from tests.backend.query.test_against_oracle import units
 
 from vivace.backend.query.catalogue import Catalogue

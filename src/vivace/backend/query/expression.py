@@ -13,11 +13,21 @@ from typing import Final
 
 import numpy as np
 
-from vivace.backend.query.arithmetic import ARITHMETIC, calculate, divides, negate
+from vivace.backend.query.arithmetic import ARITHMETIC, calculate, negate
 from vivace.backend.query.compare import COMPARISONS, Check, among, compare, still
 from vivace.backend.query.conditions import Condition, Conditions, comparison, fields
 from vivace.backend.query.fields import TABLES, Frame, held, read, tables
-from vivace.backend.query.membership import Membership, Term, bundled, conjuncts, disjuncts, read_by, satisfied
+from vivace.backend.query.membership import Membership, Term, bundled, conjuncts, disjuncts, satisfied
+from vivace.backend.query.placement import (
+    CHILDREN,
+    child_of,
+    children_of,
+    children_read,
+    cost,
+    level,
+    may_fail,
+    small_table,
+)
 from vivace.backend.query.value import Column, Lists, Mask, Part, Rows, Type, Value, known
 from vivace.traceql.tree import (
     Attribute,
@@ -32,8 +42,6 @@ from vivace.traceql.tree import (
     Unary,
 )
 
-_CHILDREN: Final = ("events", "links")
-_ABOVE: Final = ("resources", "scopes", "traces")
 _FAR: Final = 1 << 62
 _FEW: Final = 0.25
 """The share of rows below which it pays to look at them alone."""
@@ -85,12 +93,12 @@ class Evaluation:
         return (Column(Type.BOOL, self.truth(expression, frame)),)
 
     def _all(self, terms: Sequence[Term], frame: Frame) -> Mask:
-        of_children = [_children_read(term, frame) if frame.table == "spans" else frozenset() for term in terms]
+        of_children = [children_read(term, frame) if frame.table == "spans" else frozenset() for term in terms]
         mask = np.ones(len(frame), np.bool_)
         plain = [term for term, children in zip(terms, of_children, strict=True) if len(children) != 1]
-        for term in sorted(plain, key=lambda term: _cost(term, frame)):
+        for term in sorted(plain, key=lambda term: cost(term, frame)):
             mask = self._narrowed(term, frame, mask)
-        for child in _CHILDREN:
+        for child in CHILDREN:
             group = [term for term, children in zip(terms, of_children, strict=True) if children == {child}]
             if group:
                 places = np.flatnonzero(mask)
@@ -103,7 +111,7 @@ class Evaluation:
         left = np.count_nonzero(mask)
         if not left:
             return mask
-        if left == len(mask) or (left > _FEW * len(mask) and not _divides(term)):
+        if left == len(mask) or (left > _FEW * len(mask) and not may_fail(term)):
             return mask & self.truth(term, frame)
         result = np.zeros_like(mask)
         result[np.flatnonzero(mask)[self.truth(term, frame.within(mask))]] = True
@@ -131,20 +139,20 @@ class Evaluation:
         return mask | self._narrowed(expression.right, frame, rest)
 
     def _comparison(self, expression: Binary, frame: Frame) -> Mask:
-        return self._placed(expression, _level(expression, frame), frame, partial(self._compared, expression))
+        return self._placed(expression, level(expression, frame), frame, partial(self._compared, expression))
 
     def _member(self, term: Membership, frame: Frame) -> Mask:
         def judge(inner: Frame) -> Mask:
             return among(term.operator, self._read(term.field, inner), term.literals, len(inner))
 
-        return self._placed(term, _small(term.field, frame), frame, judge)
+        return self._placed(term, small_table(term.field, frame), frame, judge)
 
     def _placed(self, term: Term, above: str | None, frame: Frame, judge: Callable[[Frame], Mask]) -> Mask:
         """Judged for a span's events or links, or in the table above that holds what is read, where there is one."""
         self.check()
         if frame.table != "spans":
             return judge(frame)
-        child = _child(term, frame)
+        child = child_of(term, frame)
         if child is not None:
             return self._any([term], child, frame)
         if above is None:
@@ -206,9 +214,9 @@ class Evaluation:
         return own
 
     def _read(self, field: Attribute | IntrinsicField, frame: Frame) -> tuple[Part, ...]:
-        child = _child(field, frame)
+        child = child_of(field, frame)
         if child is not None and child != frame.table:
-            return self._first_child(field, child, Frame(frame.view, "spans", frame.of("spans")))
+            return self._firstchild_of(field, child, Frame(frame.view, "spans", frame.of("spans")))
         parts = read(field, frame)
         if isinstance(field, IntrinsicField) or not any(isinstance(part, Lists) for part in parts):
             return parts
@@ -226,7 +234,7 @@ class Evaluation:
             )
         return self._arrays[frame, field]
 
-    def _first_child(self, field: Attribute | IntrinsicField, child: str, frame: Frame) -> tuple[Part, ...]:
+    def _firstchild_of(self, field: Attribute | IntrinsicField, child: str, frame: Frame) -> tuple[Part, ...]:
         """The value of the first event or link that has one, for uses other than comparisons."""
         rows, place = children_of(frame, child)
         inner = Frame(frame.view, child, rows)
@@ -288,70 +296,6 @@ def _held(frame: Frame, table: str, key: str) -> Mask:
     mask = held(frame.view, table, key).held
     rows = frame.of(table)
     return mask if rows is None else mask[rows]
-
-
-def children_of(frame: Frame, child: str) -> tuple[Rows, Rows]:
-    """The event or link rows of a frame's spans, and the place in the frame of the span each belongs to."""
-    owner = frame.view.index(child, "span")
-    if frame.rows is None:
-        return np.arange(len(owner)), owner
-    start, stop = (np.searchsorted(owner, frame.rows, side=side) for side in ("left", "right"))
-    counts = stop - start
-    place = np.repeat(np.arange(len(frame)), counts)
-    within = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(start, counts) + within, place
-
-
-def _children_read(expression: Term, frame: Frame) -> frozenset[str]:
-    """Which of events and links an expression reads."""
-    return frozenset(_CHILDREN) & {table for field in read_by(expression) for table in tables(field, frame.view)}
-
-
-def _child(expression: Term, frame: Frame) -> str | None:
-    """The table of events or links on which a comparison is judged: events when it reads both."""
-    read_from = _children_read(expression, frame)
-    return next((child for child in _CHILDREN if child in read_from), None)
-
-
-def _level(expression: Binary, frame: Frame) -> str | None:
-    """The one small table that a comparison with a literal can be judged on, instead of on every span."""
-    condition = comparison(expression)
-    if condition is None or (condition.absence and getattr(condition.field, "scope", None) is Scope.NONE):
-        return None
-    return _small(condition.field, frame)
-
-
-def _small(field: Attribute | IntrinsicField, frame: Frame) -> str | None:
-    read_from = tables(field, frame.view)
-    return next((table for table in _ABOVE if read_from == {table}), None)
-
-
-def _divides(term: Term) -> bool:
-    return not isinstance(term, Membership) and divides(term)
-
-
-def _cost(expression: Term, frame: Frame) -> int:
-    """How dear an expression is to judge, roughly: what reads small tables comes first, what numbers trees late.
-
-    Last comes what divides, which others may guard from zero.
-    """
-    if _divides(expression):
-        return 3
-    read_from = {table for field in read_by(expression) for table in tables(field, frame.view)}
-    if read_from <= {"resources", "scopes"}:
-        return 0
-    numbered = any(isinstance(field, IntrinsicField) and field.intrinsic in _NUMBERED for field in read_by(expression))
-    return 2 if numbered else 1
-
-
-_NUMBERED: Final = frozenset(
-    {
-        Intrinsic.NESTED_SET_LEFT,
-        Intrinsic.NESTED_SET_RIGHT,
-        Intrinsic.NESTED_SET_PARENT,
-        Intrinsic.SPAN_CHILD_COUNT,
-    }
-)
 
 
 def _negates(expression: FieldExpression) -> bool:

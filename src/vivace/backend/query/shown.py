@@ -10,9 +10,10 @@ from typing import Final
 import numpy as np
 
 from vivace.backend.query.conditions import Condition, Conditions
-from vivace.backend.query.expression import Evaluation, children_of, let_through
+from vivace.backend.query.expression import Evaluation, let_through
 from vivace.backend.query.fields import INTRINSICS, TABLES, Frame, held, read
 from vivace.backend.query.membership import satisfied
+from vivace.backend.query.placement import children_of
 from vivace.backend.query.value import Column, Identifiers, Lists, Part, Rows, Type
 from vivace.backend.query.view import View
 from vivace.traceql.text import duration_text

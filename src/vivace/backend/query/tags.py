@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from vivace.backend.query.catalogue import Visible
 from vivace.backend.query.compare import Check, still
 from vivace.backend.query.conditions import conditions
-from vivace.backend.query.expression import children_of
 from vivace.backend.query.fields import INTRINSICS, TABLES, Frame, held
 from vivace.backend.query.parameters import Window
+from vivace.backend.query.placement import children_of
 from vivace.backend.query.search import matched, overlaps
 from vivace.backend.query.value import KINDS, STATUSES, Column, Identifiers, Lists, Mask, Part, Rows, Type
 from vivace.backend.query.view import View
