@@ -145,13 +145,17 @@ class Distant:
         return self.figures.registry.get_sample_value("tempodb_compaction_errors_total")
 
 
-def test_a_block_that_is_refused_holds_up_no_others(
+@pytest.fixture
+def distant(
     bucket: Path,  # noqa: F811
     data: Data,
-    relay: Relay,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    distant = Distant(data, opened(bucket, data), monkeypatch)
+    relay: Relay,
+) -> Distant:
+    return Distant(data, opened(bucket, data), monkeypatch)
+
+
+def test_a_block_that_is_refused_holds_up_no_others(data: Data, relay: Relay, distant: Distant) -> None:
     refused = distant.blocks("a")[0]
     distant.blocks("b")
     relay.refused = {f"{refused.id}/spans"}
@@ -174,13 +178,7 @@ def test_a_block_that_is_refused_holds_up_no_others(
     assert data.visible() == sent_spans(data.sent)
 
 
-def test_many_blocks_that_are_refused_hold_up_others_for_a_while_alone(
-    bucket: Path,  # noqa: F811
-    data: Data,
-    relay: Relay,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    distant = Distant(data, opened(bucket, data), monkeypatch)
+def test_many_blocks_that_are_refused_hold_up_others_for_a_while_alone(relay: Relay, distant: Distant) -> None:
     relay.refused = {f"{distant.blocks(tenant)[0].id}/spans" for tenant in "abc"}
     distant.blocks("d")
     assert distant.steps(100) == {"a": 2, "b": 2, "c": 2, "d": 1}
@@ -189,11 +187,9 @@ def test_many_blocks_that_are_refused_hold_up_others_for_a_while_alone(
 
 def test_an_object_store_that_refuses_all_is_left_alone_for_a_while(
     bucket: Path,  # noqa: F811
-    data: Data,
     relay: Relay,
-    monkeypatch: pytest.MonkeyPatch,
+    distant: Distant,
 ) -> None:
-    distant = Distant(data, opened(bucket, data), monkeypatch)
     for tenant in "abcdef":
         distant.blocks(tenant)
     relay.refused = {bucket.name}
