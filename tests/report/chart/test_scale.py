@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivace.report.chart.scale import elapsed, fitting, linear, logarithmic, short
-from vivace.report.quantity import milliseconds
+from vivace.report.chart.scale import counting, elapsed, fitting, linear, logarithmic, short
+from vivace.report.quantity import milliseconds, whole
 
 VALUES = st.lists(st.floats(min_value=1e-3, max_value=1e9), min_size=1, max_size=20)
 
@@ -34,6 +34,20 @@ def test_every_value_lies_on_the_axis_and_in_order(values: list[float]) -> None:
 )
 def test_a_linear_axis_begins_at_zero_and_has_round_numbers(highest: float, labels: list[str]) -> None:
     assert [tick.text for tick in linear([highest], lambda value: f"{value:g}").ticks] == labels
+
+
+@pytest.mark.parametrize(
+    ("highest", "labels"),
+    [
+        (0, ["0", "1"]),
+        (1, ["0", "1"]),
+        (3, ["0", "1", "2", "3"]),
+        (10, ["0", "5", "10"]),
+        (7, ["0", "2", "4", "6", "8"]),
+    ],
+)
+def test_counts_are_whole_at_every_tick(highest: float, labels: list[str]) -> None:
+    assert [tick.text for tick in counting([highest], whole).ticks] == labels
 
 
 def test_an_axis_without_values_still_has_bounds() -> None:

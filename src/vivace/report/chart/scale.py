@@ -45,10 +45,13 @@ class Scale:
 def linear(values: Iterable[float], text: Callable[[float], str]) -> Scale:
     """From zero to a round number just above the highest value, with four to six ticks."""
     highest = max(values, default=0.0)
-    step = _round_step(highest / 4 if highest > 0 else 0.25)
-    steps = max(ceil(highest / step - 1e-9), 1)
-    ticks = tuple(Tick(n / steps, short(text(n * step))) for n in range(steps + 1))
-    return Scale(0.0, steps * step, ticks)
+    return _stepped(highest, _round_step(highest / 4 if highest > 0 else 0.25), text)
+
+
+def counting(values: Iterable[float], text: Callable[[float], str]) -> Scale:
+    """As `linear`, with whole numbers at all ticks."""
+    highest = max(values, default=0.0)
+    return _stepped(highest, max(1.0, _round_step(highest / 4, (1, 2, 5, 10))) if highest > 0 else 1.0, text)
 
 
 def logarithmic(values: Sequence[float], text: Callable[[float], str]) -> Scale:
@@ -85,6 +88,12 @@ def short(text: str) -> str:
     return re.sub(r"(\.\d*?)0+(?!\d)", lambda found: found[1].rstrip("."), text)
 
 
-def _round_step(least: float) -> float:
+def _stepped(highest: float, step: float, text: Callable[[float], str]) -> Scale:
+    steps = max(ceil(highest / step - 1e-9), 1)
+    ticks = tuple(Tick(n / steps, short(text(n * step))) for n in range(steps + 1))
+    return Scale(0.0, steps * step, ticks)
+
+
+def _round_step(least: float, factors: Sequence[float] = (1, 2, 2.5, 5, 10)) -> float:
     decade = 10.0 ** floor(log10(least))
-    return next(factor * decade for factor in (1, 2, 2.5, 5, 10) if factor * decade >= least * (1 - 1e-9))
+    return next(factor * decade for factor in factors if factor * decade >= least * (1 - 1e-9))

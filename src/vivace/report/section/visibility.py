@@ -9,7 +9,7 @@ from vivace.measure.figures import VerificationFigures
 from vivace.measure.series import visible_series
 from vivace.report.chart.bars import bar_chart
 from vivace.report.chart.figure import Figure, Ink, Labelled, Series
-from vivace.report.chart.scale import Tick, linear, short
+from vivace.report.chart.scale import Tick, counting, short
 from vivace.report.curves import Distribution, distribution, round_up
 from vivace.report.evidence import Evidence
 from vivace.report.facts import Fact, fact_list
@@ -46,7 +46,7 @@ def _chart(spread: Distribution) -> Html:
     marked = [n * step for n in range(int(edges[-1] / step + 1e-9) + 1)]
     ticks = tuple(Tick(edge / edges[-1], short(milliseconds(edge))) for edge in marked)
     axis = Labelled([(n + 0.5) / bins for n in range(bins)], labels, ticks)
-    figure = Figure("Time to visible", "traces", axis, linear(spread.counts, whole), "traces by time")
+    figure = Figure("Time to visible", "traces", axis, counting(spread.counts, whole), "traces by time")
     return bar_chart(figure, [Series("traces", [float(count) for count in spread.counts], Ink.MAIN)])
 
 
