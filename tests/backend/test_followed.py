@@ -50,6 +50,25 @@ def test_a_changed_file_is_read_again_and_a_bad_one_reported_once(file: Path) ->
     assert found.value == 333
 
 
+def test_what_nobody_thought_of_ends_nothing(file: Path) -> None:
+    reports = list[str]()
+
+    def read() -> int:
+        return 10 // int(file.read_text())
+
+    found = Followed((file,), read, "it stays as it was", reports.append)
+    file.write_text("0")
+    for _ in range(4):
+        found.look()
+    (report,) = reports
+    assert report.startswith(f"{file}: ZeroDivisionError(")
+    assert report.endswith("; it stays as it was")
+    file.write_text("5.")
+    file.write_text("05")
+    found.look()
+    assert found.value == 2
+
+
 def test_a_file_that_is_being_written_is_no_bad_one(file: Path) -> None:
     reports = list[str]()
     found = followed(file, reports)

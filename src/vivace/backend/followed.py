@@ -38,11 +38,12 @@ class Followed(Generic[T]):
             return
         try:
             self.value = self._read()
-        except VivaceError as error:
+        except Exception as error:  # whatever it is, the files are to be looked at again
             if version != self._doubted:
                 self._doubted = version
                 return
-            self._report(f"{error}; {self._otherwise}")
+            what = str(error) if isinstance(error, VivaceError) else f"{self._paths[0]}: {error!r}"
+            self._report(f"{what}; {self._otherwise}")
         self._version = version
 
     def _seen(self) -> Version:

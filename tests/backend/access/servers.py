@@ -27,6 +27,8 @@ class Ports:
 
     http: int = 0
     grpc: int = 0
+    noted: int = 0
+    """How many requests to /noted were executed."""
 
 
 async def hello(request: Request) -> Response:
@@ -53,10 +55,17 @@ class Server(uvicorn.Server):
 @contextmanager
 def serving(access: Access, bounds: Bounds = DEFAULT_BOUNDS) -> Iterator[Ports]:
     """Servers in a thread of their own."""
+    ports, ready = Ports(), Event()
+
+    async def note(_: Request) -> Response:
+        ports.noted += 1
+        return Response()
+
     routes = [Route("/hello", hello, methods=["GET", "POST"]), Route("/ready", hello), Route("/much", much)]
+    routes.append(Route("/noted", note))
     listener = socket.create_server(("127.0.0.1", 0))
     http = Server(access.uvicorn_config(Starlette(routes=routes), 1, bounds))
-    ports, ready = Ports(listener.getsockname()[1]), Event()
+    ports.http = listener.getsockname()[1]
 
     async def serve() -> None:
         server = grpc.aio.server(interceptors=access.interceptors())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -76,6 +77,14 @@ def test_a_slow_second_request_is_given_up_too() -> None:
         assert connection.recv(1 << 20)
         connection.sendall(b"GET /hel")
         assert b"HTTP/1.1 408 " in until_closed(connection)
+
+
+def test_a_request_behind_another_is_given_up_too() -> None:
+    whole = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+    for begun in (b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf", b"GET /hel"):
+        with serving(Access(), SHORT) as ports, closing(opened(ports)) as connection:
+            connection.sendall(whole + begun)
+            assert until_closed(connection).count(b"HTTP/1.1 200 ") == 1
 
 
 def test_requests_in_time_are_answered_for_longer_than_one_may_take() -> None:
@@ -179,3 +188,28 @@ def test_connections_beyond_the_bound_are_turned_away() -> None:
         until(lambda: answered(ports).startswith(b"HTTP/1.1 200 "))
         for connection in held:
             connection.close()
+
+
+def test_what_is_turned_away_over_tls_is_not_done(tmp_path: Path) -> None:
+    """A client that sends its request with the end of its handshake: all of it is there when the connection is made."""
+    certificates = Certificates.made(tmp_path)
+    tls = ServerTls(certificates.server_cert, certificates.server_key)
+    with serving(Access(tls), Bounds(connections=0)) as ports, closing(opened(ports)) as connection:
+        received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        secured = certificates.context().wrap_bio(received, sent, server_hostname="127.0.0.1")
+        while not shaken(secured):
+            connection.sendall(sent.read())
+            received.write(connection.recv(1 << 16))
+        secured.write(b"GET /noted HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(sent.read())
+        received.write(connection.recv(1 << 16))
+        assert secured.read(1 << 16).startswith(b"HTTP/1.1 503 ")
+        assert ports.noted == 0
+
+
+def shaken(secured: ssl.SSLObject) -> bool:
+    try:
+        secured.do_handshake()
+    except ssl.SSLWantReadError:
+        return False
+    return True

@@ -113,6 +113,40 @@ def test_new_connections_get_the_certificates_that_are_there_by_then(tmp_path: P
     assert len(reports) == 1
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_is_not_resumed_under_an_authority_that_was_withdrawn(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    old, new = (Certificates.made(tmp_path / name) for name in ("old", "new"))
+    now = Certificates.made(tmp_path / "now")
+    copied(old, now)
+    tls = ServerTls(now.server_cert, now.server_key, now.authority)
+    context = old.context(shown=True)
+    context.minimum_version = context.maximum_version = version
+    with serving(Access(tls)) as ports:
+        session = hello(ports, context, None)
+        assert session is not None
+        now.authority.write_bytes(old.authority.read_bytes() + new.authority.read_bytes())
+        tls.look()
+        hello(ports, context, None)
+        now.authority.write_bytes(new.authority.read_bytes())
+        tls.look()
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            hello(ports, context, session)
+
+
+def hello(ports: Ports, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+    """The session of a connection that was answered."""
+    with (
+        closing(socket.create_connection(("127.0.0.1", ports.http), timeout=20)) as plain,
+        closing(context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)) as connection,
+    ):
+        connection.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        if not connection.recv(1 << 16):
+            raise ConnectionError("no answer")
+        return connection.session
+
+
 def test_an_http_server_speaks_the_same_protocols_with_a_new_certificate(tmp_path: Path) -> None:
     made, new = Certificates.made(tmp_path / "made"), Certificates.made(tmp_path / "new")
     tls = ServerTls(made.server_cert, made.server_key, protocols=("http/1.1", "h2"))
@@ -131,6 +165,17 @@ def test_an_http_server_speaks_the_same_protocols_with_a_new_certificate(tmp_pat
 
 def test_no_files_are_no_tls() -> None:
     assert server_tls(None, None, None) is None
+
+
+def test_files_that_vanish_while_they_are_looked_at_are_a_problem(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_arguments: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", gone)
+    with pytest.raises(ConfigurationError, match=r"--tls-cert .*: cannot be used together .*No such file"):
+        ServerTls(certificates.server_cert, certificates.server_key)
 
 
 def test_problems_name_the_flag_and_what_to_do(certificates: Certificates, tmp_path: Path) -> None:

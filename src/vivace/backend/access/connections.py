@@ -69,12 +69,18 @@ class BoundedProtocol(H11Protocol):
             self._await_request()
 
     def data_received(self, data: bytes) -> None:
-        if self._leaving is not None:
+        if self._leaving is not None or self.transport.is_closing():  # TLS hands on what had come by then
             return
         self._await_request()
         super().data_received(data)
         if self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}:
             self._arrived()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        begun = self.conn.their_state is h11.SEND_BODY or self.conn.trailing_data[0]
+        if begun and self._leaving is None and not self.transport.is_closing():
+            self._await_request()  # another one, of which a part came behind the one that was answered
 
     def pause_writing(self) -> None:
         super().pause_writing()

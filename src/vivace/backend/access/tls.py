@@ -54,14 +54,21 @@ class ServerTls:
         self._now.look()
 
     def context(self) -> ssl.SSLContext:
-        """For an HTTP server: a context that passes every new connection on to the present one."""
+        """For an HTTP server: a context that passes every new connection on to the present one.
 
-        def pass_on(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-            connection.context = self._now.value.context
+        Who resumes a session that began under another authority is turned away: nobody would look at its own again.
+        """
+        first = self._now.value
 
-        context = self._now.value.context
-        context.sni_callback = pass_on
-        return context
+        def pass_on(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> int | None:
+            present = self._now.value
+            if connection.session_reused and present.authority != first.authority:
+                return ssl.ALERT_DESCRIPTION_UNKNOWN_CA
+            connection.context = present.context
+            return None
+
+        first.context.sni_callback = pass_on
+        return first.context
 
     def grpc_credentials(self) -> grpc.ServerCredentials:
         """For one port of a gRPC server."""
@@ -99,6 +106,8 @@ def _loaded(cert: Path, key: Path, client_ca: Path | None, protocols: Sequence[s
         if client_ca is not None:
             context.load_verify_locations(client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
+            context.options |= ssl.OP_NO_TICKET  # what is resumed is to be seen, before it is
+            context.num_tickets = 0
         authority = None if client_ca is None else client_ca.read_bytes()
         return _Loaded(context, key.read_bytes(), cert.read_bytes(), authority)
     except (OSError, ValueError) as error:
@@ -139,7 +148,7 @@ def _unusable(cert: Path | None, key: Path | None, client_ca: Path | None) -> It
     if cert is not None and key is not None:
         try:
             context.load_cert_chain(cert, key, _no_password)
-        except (ssl.SSLError, ValueError) as error:
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; the files may have gone since
             yield (
                 f"--tls-cert {cert}, --tls-key {key}: cannot be used together ({error});"
                 " give a certificate in PEM and its own key, without a passphrase"
@@ -147,7 +156,7 @@ def _unusable(cert: Path | None, key: Path | None, client_ca: Path | None) -> It
     if client_ca is not None:
         try:
             context.load_verify_locations(client_ca)
-        except ssl.SSLError as error:
+        except OSError as error:
             yield f"--tls-client-ca {client_ca}: holds no certificates ({error}); give those of an authority, in PEM"
 
 
