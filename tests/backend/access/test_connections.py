@@ -204,6 +204,7 @@ def test_what_is_turned_away_over_tls_is_not_done(tmp_path: Path) -> None:
         connection.sendall(sent.read())
         received.write(connection.recv(1 << 16))
         assert secured.read(1 << 16).startswith(b"HTTP/1.1 503 ")
+        time.sleep(0.3)
         assert ports.noted == 0
 
 
