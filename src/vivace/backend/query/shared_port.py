@@ -33,6 +33,8 @@ class _SharedPort(BoundedProtocol):
         if self._begun is None:
             super().data_received(data)
             return
+        if self.transport.is_closing():  # it was turned away
+            return
         self._begun += data
         if len(self._begun) < ENOUGH:
             return

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 
 from vivace.backend.access.access import Access
 from vivace.backend.access.address import Address
-from vivace.backend.access.rpc import bind
+from vivace.backend.access.rpc import CONNECTION_BOUNDS, bind
 from vivace.backend.query.exposition import Metrics
 from vivace.backend.query.parameters import metrics_parameters, search_parameters
 from vivace.backend.query.querier import Check, Offer, Querier
@@ -33,11 +33,11 @@ EVERY_S: Final = 0.3
 """Partial answers are sent at most so often."""
 OPEN: Final = Access()
 """Everyone may call, in the clear."""
-_OPTIONS: Final = (
-    ("grpc.so_reuseport", 0),  # so that a port in use is noticed
-    ("grpc.max_concurrent_streams", 256),
-    ("grpc.max_metadata_size", 16 << 10),
-)
+_OWN_OPTIONS: Final = {
+    "grpc.so_reuseport": 0,  # so that a port in use is noticed
+    "grpc.max_concurrent_streams": 256,
+}
+_OPTIONS: Final = tuple((dict(CONNECTION_BOUNDS) | _OWN_OPTIONS).items())
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Work = Callable[[Reading, Message, Check, Offer], Json]
