@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
+import numpy as np
 import pytest
 from tests.backend.query.samples import NOW, SECOND, catalogue, found, request, span, unit
 
 from vivace.backend.query import tags
-from vivace.backend.query.catalogue import Catalogue
+from vivace.backend.query.catalogue import Catalogue, Visible
 from vivace.backend.query.memory import Memory
 from vivace.backend.query.parameters import Window
 from vivace.backend.query.tags import TagRequest, TagValue, tag_names, tag_values
+from vivace.backend.query.view import View
 from vivace.backend.store.unit import Unit
 from vivace.traceql.identifier import parse_identifier
 from vivace.traceql.parser import parse
@@ -131,6 +134,44 @@ def test_values_kept_are_those_of_traces_as_they_are_now() -> None:
     assert roots() == ["", "alone"]
     units = [*units, unit(ROOT)]
     assert roots() == ["alone", "root"]
+
+
+def test_what_is_kept_stays_in_its_bound_however_many_traces_are_hidden() -> None:
+    traces, asked = 10_000, 200
+    memory = Memory(1 << 24)
+    view = View(unit(request(*(span(n, n) for n in range(1, traces + 1)))), memory)
+    asking = TagRequest(pipeline=pipeline("{ }"))
+
+    def look(hides: int) -> None:
+        hidden = np.zeros(traces, np.bool_)
+        hidden[hides] = True
+        tag_values([Visible(view, hidden)], asking, parse_identifier("span.x"))
+
+    look(0)
+    held = memory.held
+    tracemalloc.start()
+    try:
+        for hides in range(1, asked):
+            look(hides)
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert 0 < taken < 2 * (memory.held - held)
+
+
+def test_an_answer_with_nothing_in_it_counts_with_its_question() -> None:
+    memory = Memory(1 << 24)
+    view = View(sent("a"), memory)
+
+    def counted(query: str) -> int:
+        before = memory.held
+        tag_values([Visible(view)], TagRequest(pipeline=pipeline(query)), parse_identifier("span.none"))
+        return memory.held - before
+
+    counted('{ span.x = "a" }')
+    short, long = '{ span.x = "b" }', "{ " + " || ".join(f'span.x = "c{n}"' for n in range(100)) + " }"
+    assert counted(short) >= len(short)
+    assert counted(long) >= len(long) + counted('{ span.x = "d" }')
 
 
 def test_a_look_for_values_ends_when_nobody_waits() -> None:
