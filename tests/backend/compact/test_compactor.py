@@ -16,10 +16,10 @@ from tests.backend.store.rebuild import sent_spans
 from tests.backend.store.sample import at, request
 
 from vivace.backend.compact import compactor as compactor_module
-from vivace.backend.compact.apart import LONGEST_SECONDS
-from vivace.backend.compact.compactor import Compactor
+from vivace.backend.compact.compactor import STUCK_SECONDS, Compactor
 from vivace.backend.compact.figures import CompactorFigures
 from vivace.backend.store import takeover
+from vivace.backend.store.apart import LONGEST_SECONDS
 from vivace.backend.store.block import BlockSource
 from vivace.backend.store.manifest import read_manifest, write_manifest
 from vivace.backend.store.proposal import Proposal, propose, read_proposals
@@ -107,6 +107,41 @@ def test_many_small_blocks_are_compacted_ahead_of_who_takes_them(data: Data, mon
     assert data.visible() == sent_spans(data.sent)
     assert pair.count("tempo_compactor_compaction_total") == 5
     assert pair.reports == data.reports == []
+
+
+def test_old_blocks_go_however_many_proposals_wait(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compactor_module, "AHEAD", 1)
+    data.blocks(2, "a")
+    (old,) = data.blocks(1, "b")
+    pair = Pair(data)
+    assert pair.compactor.step()
+    pair.kept = {"b": 3600.0}
+    assert pair.compactor.step()
+    assert not pair.compactor.step()
+    assert [proposal.reason for proposal in read_proposals(data.folder)] == ["compaction", "retention"]
+    assert read_proposals(data.folder)[1].remove == {old.id}
+
+
+@pytest.mark.parametrize(("bound", "value"), [("AHEAD", 1), ("AHEAD_BYTES", 1)])
+def test_a_proposal_that_nobody_takes_does_not_stop_compaction(
+    data: Data, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(compactor_module, bound, value)
+    monkeypatch.setattr(compactor_module, "monotonic", lambda: now)
+    for tenant in "abc":
+        data.blocks(2, tenant)
+    pair = Pair(data)
+    for proposed in (1, 2, 3):
+        assert pair.compactor.step()
+        assert not pair.compactor.step()
+        now += STUCK_SECONDS
+        assert not pair.compactor.step()
+        now += 1
+        proposals = read_proposals(data.folder)
+        assert len(proposals) == len({unit for proposal in proposals for unit in proposal.remove}) / 2 == proposed
+    until(lambda: not pair.indexer.step() and not pair.compactor.waiting)
+    assert data.visible() == sent_spans(data.sent)
 
 
 def test_spans_of_a_trace_that_came_late_join_it(data: Data) -> None:

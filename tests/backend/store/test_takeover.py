@@ -11,13 +11,15 @@ import pytest
 from tests.backend.store.data import Data, until
 from tests.backend.store.rebuild import sent_spans
 
-from vivace.backend.store import examination, holdings, takeover
+from vivace.backend.store import apart, examination, holdings, takeover
 from vivace.backend.store import store as store_module
 from vivace.backend.store.block import BlockSource, write_block
 from vivace.backend.store.folder import DataFolder
+from vivace.backend.store.indexer import Indexer
 from vivace.backend.store.manifest import Manifest, read_manifest, write_manifest
 from vivace.backend.store.merge import merge
 from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals, withdraw
+from vivace.backend.store.storage.failure import StorageFailure
 from vivace.backend.store.storage.local import LocalStorage
 from vivace.backend.store.store import Store
 from vivace.backend.store.unit import UnitInfo, UnitKind, UnreadableUnit, unit_info
@@ -197,6 +199,88 @@ def test_what_cannot_be_put_holds_up_what_came_later_alone(data: Data, monkeypat
     assert data.visible() == sent_spans(data.sent)
 
 
+class Refusing(LocalStorage):
+    """Answers that some blocks may not be had."""
+
+    def __init__(self, folder: DataFolder, *refused: UnitInfo, status: str = "403") -> None:
+        super().__init__(folder)
+        self.refused = {unit.id for unit in refused}
+        self.asked: list[str] = []
+        self._status = status
+
+    def fetch(self, unit: UnitInfo) -> Path:
+        self.asked.append(unit.id)
+        if unit.id in self.refused:
+            raise StorageFailure("s3://bucket/block", "refused", "look at what you may do", self._status)
+        return super().fetch(unit)
+
+
+def stepped_until(indexer: Indexer, seen: Sequence[str], count: int) -> None:
+    until(lambda: not indexer.step() and len(seen) >= count)
+
+
+def test_what_storage_refuses_holds_up_nothing(data: Data) -> None:
+    first, second, third, fourth = data.blocks(4)
+    indexer = data.indexer(storage=Refusing(data.folder, first))
+    waiting = propose(data.folder, Proposal(frozenset({first.id}), reason=DAMAGED))
+    proposal = propose(data.folder, compacted(data.folder, (second, third)))
+    propose(data.folder, Proposal(frozenset({fourth.id}), reason="retention"))
+    until(lambda: not indexer.step() and data.units() == (first, *proposal.add))
+    indexer.close()
+    assert read_proposals(data.folder) == [waiting]
+    (report,) = data.reports
+    assert report.endswith("refused; look at what you may do; it is tried again in 30s")
+    settled(data)
+    assert data.units() == (first, *proposal.add)
+
+
+def test_what_storage_refuses_is_tried_again_ever_later(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(takeover, "monotonic", lambda: now)
+    first, _ = data.blocks(2)
+    storage = Refusing(data.folder, first)
+    indexer = data.indexer(storage=storage)
+    propose(data.folder, Proposal(frozenset({first.id}), reason=DAMAGED))
+    for times, (pause, shown) in enumerate(((30, "30s"), (60, "1m"), (120, "2m")), 1):
+        stepped_until(indexer, data.reports, times)
+        assert data.reports[-1].endswith(f"; it is tried again in {shown}")
+        now += pause - 1
+        for _ in range(20):
+            indexer.step()
+        assert len(storage.asked) == times
+        now += 2
+    storage.refused.clear()
+    until(lambda: not indexer.step() and not read_proposals(data.folder))
+    indexer.close()
+    assert len(data.reports) == 3
+
+
+@pytest.mark.parametrize(("status", "tried"), [("error", 1), ("503", 2)])
+def test_storage_that_does_nothing_is_reported_until_it_works_again(
+    data: Data, monkeypatch: pytest.MonkeyPatch, status: str, tried: int
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(takeover, "monotonic", lambda: now)
+    blocks = data.blocks(3)
+    storage = Refusing(data.folder, *blocks, status=status)
+    indexer = data.indexer(storage=storage)
+    for unit in blocks:
+        propose(data.folder, Proposal(frozenset({unit.id}), reason=DAMAGED))
+    until(lambda: not indexer.step() and "everything proposed waits" in "".join(data.reports))
+    for _ in range(20):
+        indexer.step()
+    assert len(storage.asked) == tried
+    for _ in range(2):
+        now += 31
+        stepped_until(indexer, storage.asked, len(storage.asked) + 1)
+    assert len(data.reports) == tried
+    storage.refused.clear()
+    now += 1000
+    until(lambda: not indexer.step() and not read_proposals(data.folder))
+    indexer.close()
+    assert data.reports[tried:] == ["what is proposed is done again"]
+
+
 def test_what_fails_as_nobody_thought_holds_up_nothing(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = data.blocks(3)
 
@@ -204,7 +288,7 @@ def test_what_fails_as_nobody_thought_holds_up_nothing(data: Data, monkeypatch: 
         raise RuntimeError("of all things")
 
     monkeypatch.setattr(takeover, "examine", fail)
-    monkeypatch.setattr(takeover, "APART_SECONDS", 1.0)
+    monkeypatch.setattr(apart, "LONGEST_SECONDS", 1.0)
     propose(data.folder, Proposal(frozenset({first.id}), reason=DAMAGED))
     propose(data.folder, Proposal(frozenset({second.id}), reason="retention"))
     indexer = data.indexer()
@@ -305,6 +389,28 @@ def test_a_damaged_block_stays_while_the_manifest_cannot_be_written(
     assert path.exists()
     until(lambda: not indexer.step() and data.units() == ())
     assert (data.folder.damaged / block.id / "spans.parquet").exists()
+
+
+def test_nothing_is_left_of_what_was_saved_when_a_block_cannot_be_set_aside(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (block,) = data.blocks(1)
+    indexer = data.indexer()
+    (data.folder.block(block.id) / "extra").write_bytes(b"so that it is not what it was")
+    monkeypatch.setattr(examination, "_read", broken)
+    propose(data.folder, Proposal(frozenset({block.id}), reason=DAMAGED))
+    with monkeypatch.context() as patched:
+        patched.setattr(takeover, "set_aside", full)
+        with pytest.raises(OSError, match="No space"):
+            until(indexer.step)
+    until(lambda: not indexer.step() and not read_proposals(data.folder))
+    (saved,) = data.units()
+    until(lambda: not indexer.step() and {path.name for path in data.folder.blocks.iterdir()} == {saved.id})
+    indexer.close()
+    assert data.visible() == sent_spans(data.sent)
 
 
 def test_what_can_be_read_of_a_damaged_block_is_saved(data: Data) -> None:

@@ -8,11 +8,11 @@ from contextlib import suppress
 from time import monotonic, time_ns
 from typing import Final
 
-from vivace.backend.compact.apart import Apart
 from vivace.backend.compact.figures import CompactorFigures
 from vivace.backend.compact.merging import Refused, Unmergeable, compact
 from vivace.backend.compact.plan import DEFAULT_COMPACTION, CompactionSettings, Job, jobs
 from vivace.backend.compact.retention import expired
+from vivace.backend.store.apart import Apart
 from vivace.backend.store.examination import remove_path
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import Manifest, read_manifest
@@ -29,6 +29,8 @@ REFUSALS: Final = 2
 AHEAD: Final = 64
 AHEAD_BYTES: Final = 64 << 20
 """So many proposals may wait, which add so much; one may always be made when none waits."""
+STUCK_SECONDS: Final = 300.0
+"""A proposal that waits for longer does not count any more: whoever takes them may have put it off by itself."""
 
 
 class Compactor:
@@ -58,6 +60,8 @@ class Compactor:
         self._apart = Apart()
         self._proposed: dict[str, tuple[Proposal, Callable[[], None]]] = {}
         """By ID, what is not known yet to have taken effect, and what counts it."""
+        self._since: dict[str, float] = {}
+        """When each proposal that waits was first seen, by ID."""
         self._refused: set[str] = set()
         """Blocks that storage did not give since something went well."""
         self._failing = False
@@ -74,21 +78,26 @@ class Compactor:
     def step(self) -> bool:
         """Makes proposals, if there is something to propose and few wait; False when it made none."""
         waiting = read_proposals(self._folder)
-        if _enough(waiting):
-            return False
         manifest = read_manifest(self._folder.manifest)  # after the proposals: who takes one writes it before
         self._settle({proposal.id for proposal in waiting}, manifest)
         now, now_ns = monotonic(), time_ns()
         asked_for = frozenset[str]().union(*(proposal.remove for proposal in waiting))
         free = [unit for unit in manifest.units if unit.id not in asked_for]
+        resting = now < self._rest_until
+        if not resting and (old := expired(free, now_ns, self._retention_s)):
+            return self._let_go(old)
+        ahead = self._ahead(waiting, now)
+        if _enough(ahead):
+            return False
         apart = self._apart.at(now, {unit.id for unit in manifest.units})
         planned = [*jobs((unit for unit in free if unit.id not in apart), now_ns, self._settings)]
         self._figures.planned(planned)
-        if now < self._rest_until:
-            return False
-        if old := expired(free, now_ns, self._retention_s):
-            return self._let_go(old)
-        return self._compact_some(planned, waiting)
+        return not resting and self._compact_some(planned, ahead)
+
+    def _ahead(self, waiting: Sequence[Proposal], now: float) -> list[Proposal]:
+        """Those that are likely to be taken soon."""
+        self._since = {proposal.id: self._since.get(proposal.id, now) for proposal in waiting}
+        return [proposal for proposal in waiting if now - self._since[proposal.id] <= STUCK_SECONDS]
 
     def _settle(self, waiting: Collection[str], manifest: Manifest) -> None:
         """Counts what was proposed, once it took effect; if it did not, some of the blocks were gone before."""
@@ -112,11 +121,11 @@ class Compactor:
         self._went_well()
         return True
 
-    def _compact_some(self, planned: Sequence[Job], waiting: Sequence[Proposal]) -> bool:
+    def _compact_some(self, planned: Sequence[Job], ahead: Sequence[Proposal]) -> bool:
         """Until enough proposals wait, or one could not be made for now."""
         made: list[Proposal] = []
         for job in planned:
-            if _enough([*waiting, *made]):
+            if _enough([*ahead, *made]):
                 break
             try:
                 made.append(self._compact(job))
@@ -184,6 +193,6 @@ class Compactor:
         self._refused.clear()
 
 
-def _enough(waiting: Sequence[Proposal]) -> bool:
-    """Whether no more is to be proposed for now."""
-    return len(waiting) >= AHEAD or sum(unit.bytes for proposal in waiting for unit in proposal.add) >= AHEAD_BYTES
+def _enough(ahead: Sequence[Proposal]) -> bool:
+    """Whether no more blocks are to be made for now."""
+    return len(ahead) >= AHEAD or sum(unit.bytes for proposal in ahead for unit in proposal.add) >= AHEAD_BYTES

@@ -12,15 +12,18 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from vivace.backend.store.apart import Apart
 from vivace.backend.store.examination import Finding, examine, set_aside, take_back
 from vivace.backend.store.folder import sync
 from vivace.backend.store.holdings import RETRY_SECONDS, Holdings
 from vivace.backend.store.means import Means
 from vivace.backend.store.merger import in_words
 from vivace.backend.store.proposal import DAMAGED, Proposal, proposal_files, read_proposal, withdraw
+from vivace.backend.store.storage.failure import StorageFailure
 from vivace.backend.store.storage.local import is_whole
 from vivace.backend.store.unit import UnitInfo, UnitKind
 from vivace.errors import VivaceError
+from vivace.units import format_duration
 
 PERIOD_SECONDS: Final = 0.4
 """How often is looked for proposals."""
@@ -29,8 +32,8 @@ AT_ONCE_BYTES: Final = 64 << 20
 AT_ONCE_SECONDS: Final = 2.0
 """So many proposals, which add so much and are prepared in so long, are taken together: they share what a change of the
 manifest costs, and do not keep blocks from being cut for long."""
-APART_SECONDS: Final = 3600.0
-"""A proposal that nobody thought could fail as it did is tried again after this."""
+REFUSALS: Final = 2
+"""When storage takes and gives nothing but refuses so many, it is not the fault of one proposal."""
 GONE: Final = "what it replaces is not there any more"
 """The one objection that is no news: somebody else was first."""
 
@@ -40,10 +43,8 @@ class _Prepared:
     """Proposals that can be taken now, each with what was found if blocks were to be looked at."""
 
     proposals: Sequence[tuple[Proposal, Sequence[Finding]]]
-    failed: str = ""
-    """Why those that came next cannot be yet."""
-    apart: Proposal | None = None
-    """The one of those that is not to be in the way of the others, since it alone may be at fault."""
+    failed: tuple[Proposal, Exception] | None = None
+    """The one that cannot be yet, and why; those that came after it were not tried."""
 
 
 class Takeover:
@@ -58,7 +59,10 @@ class Takeover:
         self._holdings = holdings
         self._running: Future[_Prepared] | None = None
         self._due = 0.0
-        self._apart: dict[str, float] = {}
+        self._apart = Apart()
+        self._refused: set[str] = set()
+        """Proposals for which storage did not do what it was asked since something went well."""
+        self._failing = False
 
     def step(self) -> None:
         """Goes on, without waiting. OSError when the manifest cannot be written; then it is tried again."""
@@ -80,10 +84,11 @@ class Takeover:
         chosen: list[Proposal] = []
         replaced: set[str] = set()
         size = 0
-        self._apart = {identity: until for identity, until in self._apart.items() if until > monotonic()}
-        for path in proposal_files(self._folder):
-            proposal = self._read(path)
-            if proposal is None or proposal.id in self._apart or not self._stands(proposal):
+        paths = proposal_files(self._folder)
+        apart = self._apart.at(monotonic(), {path.stem for path in paths})
+        for path in paths:
+            proposal = None if path.stem in apart else self._read(path)
+            if proposal is None or not self._stands(proposal):
                 continue
             size += sum(unit.bytes for unit in proposal.add)
             if chosen and (len(chosen) == AT_ONCE or size > AT_ONCE_BYTES or proposal.reason == DAMAGED):
@@ -144,9 +149,7 @@ class Takeover:
             try:
                 prepared.append((proposal, self._findings(proposal)))
             except Exception as error:  # whatever it is, the log is to be followed all the same
-                expected = isinstance(error, (OSError, VivaceError))
-                failed = f"what the reason {proposal.reason!r} was given for is not done yet: {in_words(error)}"
-                return _Prepared(prepared, failed, None if expected else proposal)
+                return _Prepared(prepared, (proposal, error))
         return _Prepared(prepared)
 
     def _findings(self, proposal: Proposal) -> list[Finding]:
@@ -166,11 +169,39 @@ class Takeover:
                 self._found(finding)
             withdraw(self._folder, proposal)
             self._figures.proposed(proposal.reason, "taken")
-        if prepared.failed:
-            self._report(prepared.failed)
-        if prepared.apart is not None:
-            self._apart[prepared.apart.id] = monotonic() + APART_SECONDS
-        self._due = monotonic() + RETRY_SECONDS if prepared.failed and prepared.apart is None else 0.0
+        self._due = 0.0
+        if any(proposal.add or proposal.reason == DAMAGED for proposal, _ in prepared.proposals):
+            self._went_well()
+        if prepared.failed is not None:
+            self._put_off(*prepared.failed)
+
+    def _put_off(self, proposal: Proposal, error: Exception) -> None:
+        """One that alone may be at fault is left alone for a while, else all wait."""
+        failed = f"what the reason {proposal.reason!r} was given for is not done yet: {in_words(error)}"
+        if not isinstance(error, (OSError, VivaceError)):
+            self._apart.leave([proposal.id], monotonic())
+            self._report(failed)
+        elif not (isinstance(error, StorageFailure) and error.answered):
+            self._rest(failed)
+        else:
+            pause = self._apart.leave_longer(proposal.id, monotonic())
+            self._refused.add(proposal.id)
+            if len(self._refused) >= REFUSALS:
+                self._rest(failed)
+            else:
+                self._report(f"{failed}; it is tried again in {format_duration(pause)}")
+
+    def _rest(self, failed: str) -> None:
+        if not self._failing:
+            self._report(f"{failed}; everything proposed waits, it is tried again")
+        self._failing = True
+        self._due = monotonic() + RETRY_SECONDS
+
+    def _went_well(self) -> None:
+        if self._failing:
+            self._report("what is proposed is done again")
+        self._failing = False
+        self._refused.clear()
 
     def _still(self, proposal: Proposal, findings: Sequence[Finding]) -> bool:
         """Whether it is to be taken, now that all is prepared; else nothing is left of that."""
@@ -206,11 +237,11 @@ class Takeover:
         """Returns where the block is then. It is set aside first: once it is not named any more it would be garbage at
         the next start, while one that is named is taken back."""
         place = self._folder.block(unit.id)
-        aside = set_aside(self._folder, place)
         try:
+            aside = set_aside(self._folder, place)
             self._holdings.replace([unit], saved)
         except OSError:
-            take_back(self._folder, place)
             self._holdings.discard(saved)
+            take_back(self._folder, place)
             raise
         return aside
