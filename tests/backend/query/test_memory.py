@@ -75,12 +75,12 @@ def test_what_has_gone_by_itself_can_be_forgotten() -> None:
 
 
 def test_what_answers_single_queries_never_drives_out_what_lasts() -> None:
-    memory, made = Memory(80), list[str]()
-    counted(memory, 1, "column", 60, made)
+    memory, made = Memory(80_000), list[str]()
+    counted(memory, 1, "column", 60_000, made)
     for number in range(20):
-        memory.get(1, number, lambda: "answer", lambda _: 5, passing=True)
-    assert memory.held == 70
-    counted(memory, 1, "column", 60, made)
+        memory.get(1, number, lambda: "answer", lambda _: 2000, passing=True)
+    assert 68_000 < memory.held <= 70_000
+    counted(memory, 1, "column", 60_000, made)
     assert made == ["column"]
     memory.forget(1)
     assert memory.held == 0

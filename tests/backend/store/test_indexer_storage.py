@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.backend.store.data import AT_ONCE, Data, until
 from tests.backend.store.elsewhere import Elsewhere
+from tests.backend.store.proposals import compacted
 from tests.backend.store.rebuild import sent_spans
-from tests.backend.store.test_takeover import compacted
 
 from vivace.backend.store import holdings, takeover
 from vivace.backend.store.indexer import Indexer

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.backend.store.data import Data, until
+from tests.backend.store.proposals import compacted, counted, settled
 from tests.backend.store.rebuild import sent_spans
 
-from vivace.backend.store import apart, examination, holdings, takeover
-from vivace.backend.store import store as store_module
-from vivace.backend.store.block import BlockSource, write_block
+from vivace.backend.store import apart, holdings, takeover
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.indexer import Indexer
 from vivace.backend.store.manifest import Manifest, read_manifest, write_manifest
-from vivace.backend.store.merge import merge
-from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals, withdraw
+from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals
 from vivace.backend.store.storage.failure import StorageFailure
 from vivace.backend.store.storage.local import LocalStorage
-from vivace.backend.store.store import Store
-from vivace.backend.store.unit import UnitInfo, UnitKind, UnreadableUnit, unit_info
+from vivace.backend.store.unit import UnitInfo, UnitKind
 
 
 @pytest.fixture
@@ -31,25 +27,6 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data]:
     one = Data(tmp_path)
     yield one
     one.writer.close()
-
-
-def compacted(folder: DataFolder, units: Sequence[UnitInfo], identity: str = "compacted") -> Proposal:
-    """A proposal to make blocks one, with that block beside it."""
-    tables = merge([BlockSource(folder.block(unit.id)).tables() for unit in units])
-    size = write_block(tables, folder.proposals / identity)
-    made = unit_info(identity, UnitKind.BLOCK, tables, size, tenant=units[0].tenant, level=1)
-    return Proposal(frozenset(unit.id for unit in units), (made,), "compaction")
-
-
-def settled(data: Data) -> None:
-    """Until an indexer has nothing left to do about proposals."""
-    indexer = data.indexer()
-    until(lambda: not indexer.step() and not read_proposals(data.folder))
-    indexer.close()
-
-
-def counted(data: Data, reason: str, outcome: str) -> float | None:
-    return data.figures.registry.get_sample_value("vivace_proposals_total", {"reason": reason, "outcome": outcome})
 
 
 def test_blocks_are_replaced_in_their_place_and_removed_later(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,183 +275,6 @@ def test_what_fails_as_nobody_thought_holds_up_nothing(data: Data, monkeypatch: 
     until(lambda: not indexer.step() and not read_proposals(data.folder))
     indexer.close()
     assert data.units() == (first, third)
-
-
-def test_a_block_that_a_reader_finds_damaged_is_set_aside(data: Data) -> None:
-    first, second = data.blocks(2)
-    path = data.folder.block(first.id) / "spans.parquet"
-    contents = bytearray(path.read_bytes())
-    contents[60:90] = bytes(30)
-    path.write_bytes(contents)
-    store = Store(data.folder.root)
-    damaged, _ = store.snapshot()
-    with pytest.raises(UnreadableUnit, match=first.id):
-        damaged.slice("spans", 0, 1)
-    with pytest.raises(UnreadableUnit):
-        damaged.slice("spans", 0, 1)
-    (report,) = read_proposals(data.folder)
-    assert report.reason == DAMAGED
-    settled(data)
-    assert [unit.info for unit in store.snapshot()] == [second]
-    assert data.visible() == sent_spans(data.sent[1:])
-    assert (data.folder.damaged / first.id / "spans.parquet").read_bytes() == bytes(contents)
-    (line,) = data.reports
-    assert f"{first.spans} spans are lost" in line
-    assert data.figures.registry.get_sample_value("vivace_spans_lost_total") == first.spans
-
-
-def test_a_reader_says_again_what_seems_damaged_but_not_soon(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    (block,) = data.blocks(1)
-    path = data.folder.block(block.id) / "spans.parquet"
-    path.write_bytes(bytes(path.stat().st_size))
-    (unit,) = Store(data.folder.root).snapshot()
-    for _ in range(3):
-        with pytest.raises(UnreadableUnit):
-            unit.slice("spans", 0, 1)
-    (lost,) = read_proposals(data.folder)
-    withdraw(data.folder, lost)
-    monkeypatch.setattr(store_module, "NOTICE_SECONDS", 0)
-    with pytest.raises(UnreadableUnit):
-        unit.slice("spans", 0, 1)
-    (again,) = read_proposals(data.folder)
-    assert (again.remove, again.reason) == (frozenset({block.id}), DAMAGED)
-    settled(data)
-    assert data.units() == ()
-
-
-@pytest.mark.parametrize("written", [False, True])
-def test_a_damaged_block_is_kept_when_its_replacement_is_cut_short(
-    data: Data, monkeypatch: pytest.MonkeyPatch, written: bool
-) -> None:
-    class Killed(BaseException):
-        pass
-
-    def killed(manifest: Manifest, path: Path) -> None:
-        if written:
-            write_manifest(manifest, path)
-        raise Killed
-
-    first, second = data.blocks(2)
-    path = data.folder.block(first.id) / "spans.parquet"
-    contents = bytes(path.stat().st_size)
-    path.write_bytes(contents)
-    propose(data.folder, Proposal(frozenset({first.id}), reason=DAMAGED))
-    indexer = data.indexer()
-    with monkeypatch.context() as patched:
-        patched.setattr(holdings, "write_manifest", killed)
-        with pytest.raises(Killed):
-            until(indexer.step)
-    settled(data)
-    assert data.units() == (second,)
-    assert (data.folder.damaged / first.id / "spans.parquet").read_bytes() == contents
-    assert data.visible() == sent_spans(data.sent[1:])
-
-
-def test_a_damaged_block_stays_while_the_manifest_cannot_be_written(
-    data: Data, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    (block,) = data.blocks(1)
-    path = data.folder.block(block.id) / "spans.parquet"
-    path.write_bytes(bytes(path.stat().st_size))
-    propose(data.folder, Proposal(frozenset({block.id}), reason=DAMAGED))
-    indexer = data.indexer()
-    with monkeypatch.context() as patched:
-        patched.setattr(holdings, "write_manifest", full)
-        with pytest.raises(OSError, match="No space"):
-            until(indexer.step)
-    assert data.units() == (block,)
-    assert path.exists()
-    until(lambda: not indexer.step() and data.units() == ())
-    assert (data.folder.damaged / block.id / "spans.parquet").exists()
-
-
-def test_nothing_is_left_of_what_was_saved_when_a_block_cannot_be_set_aside(
-    data: Data, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    (block,) = data.blocks(1)
-    indexer = data.indexer()
-    (data.folder.block(block.id) / "extra").write_bytes(b"so that it is not what it was")
-    monkeypatch.setattr(examination, "_read", broken)
-    propose(data.folder, Proposal(frozenset({block.id}), reason=DAMAGED))
-    with monkeypatch.context() as patched:
-        patched.setattr(takeover, "set_aside", full)
-        with pytest.raises(OSError, match="No space"):
-            until(indexer.step)
-    until(lambda: not indexer.step() and not read_proposals(data.folder))
-    (saved,) = data.units()
-    until(lambda: not indexer.step() and {path.name for path in data.folder.blocks.iterdir()} == {saved.id})
-    indexer.close()
-    assert data.visible() == sent_spans(data.sent)
-
-
-def test_what_can_be_read_of_a_damaged_block_is_saved(data: Data) -> None:
-    (block,) = data.blocks(1)
-    (data.folder.block(block.id) / "extra").write_bytes(b"so that its size is not what it must be")
-    data.indexer().close()  # which proposes to look at it
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(examination, "_read", broken)
-        settled(data)
-    (saved,) = data.units()
-    assert saved.id != block.id
-    assert saved == replace(block, id=saved.id, bytes=saved.bytes)
-    assert data.visible() == sent_spans(data.sent)
-    (report,) = data.reports
-    assert f"0 spans are lost, {block.spans} could be saved" in report
-
-
-def test_nothing_is_given_up_when_it_cannot_be_looked_at(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = data.blocks(1)
-    proposal = propose(data.folder, Proposal(frozenset({blocks[0].id}), reason=DAMAGED))
-
-    def too_many_open(_: BlockSource) -> None:
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr(examination, "_read", too_many_open)
-    indexer = data.indexer()
-    until(lambda: not indexer.step() and bool(data.reports))
-    indexer.close()
-    assert data.units() == tuple(blocks)
-    assert data.visible() == sent_spans(data.sent)
-    assert read_proposals(data.folder) == [proposal]
-    assert "is not done yet" in data.reports[0]
-
-
-def test_an_examination_that_was_broken_off_is_done_again(data: Data) -> None:
-    first, second = data.blocks(2)
-    data.folder.damaged.mkdir()
-    data.folder.block(first.id).rename(data.folder.damaged / first.id)
-    settled(data)
-    assert data.units() == (first, second)
-    assert data.visible() == sent_spans(data.sent)
-    assert data.reports == []
-
-
-def broken(_: BlockSource) -> None:
-    raise OSError("a page is not what it was")
-
-
-def test_a_block_that_is_not_damaged_stays(data: Data) -> None:
-    blocks = data.blocks(2)
-    propose(data.folder, Proposal(frozenset(unit.id for unit in blocks), reason=DAMAGED))
-    settled(data)
-    assert data.units() == tuple(blocks)
-    assert data.visible() == sent_spans(data.sent)
-    assert data.reports == []
-
-
-def test_a_block_that_is_gone_is_no_damage_to_a_reader(data: Data) -> None:
-    data.blocks(1)
-    (unit,) = Store(data.folder.root).snapshot()
-    shutil.rmtree(data.folder.block(unit.info.id))
-    with pytest.raises(UnreadableUnit):
-        unit.column("spans", "name")
-    assert read_proposals(data.folder) == []
 
 
 def test_a_manifest_that_cannot_be_written_leaves_the_proposal(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:

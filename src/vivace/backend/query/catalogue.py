@@ -7,6 +7,7 @@ come and go, only the traces that they share with others are looked at.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,11 @@ class Visible:
     def traces(self) -> int:
         """How many are not hidden."""
         return self.view.unit.info.traces - (0 if self.hidden is None else int(self.hidden.sum()))
+
+    @property
+    def hidden_key(self) -> bytes | None:
+        """Tells what is hidden from anything else that might be."""
+        return None if self.hidden is None else hashlib.blake2b(self.hidden.data).digest()
 
 
 @dataclass(slots=True)

@@ -12,6 +12,8 @@ Key = tuple[int, Hashable]
 
 _PASSING: Final = 8
 """One part in so many may be results of single queries, so that these never drive out the columns that all need."""
+_ENTRY_BYTES: Final = 1 << 10
+"""What an entry takes besides its result and its question, of which the tree is about as large as Python writes it."""
 
 
 class Memory:
@@ -31,7 +33,7 @@ class Memory:
     ) -> T:
         """The result for this key; made now when it is not held. Two threads may both make it, which does no harm.
 
-        What answers one query only is `passing`.
+        What answers one query only is `passing`; its question counts as well.
         """
         key, shelf = (owner, what), self._passing if passing else self._lasting
         with self._lock:
@@ -39,8 +41,9 @@ class Memory:
         if entry is not None:
             return cast("T", entry[0])
         made = make()
+        taken = size(made) + (_ENTRY_BYTES + len(repr(what)) if passing else 0)
         with self._lock:
-            shelf.put(key, made, size(made))
+            shelf.put(key, made, taken)
         return made
 
     def forget(self, owner: int) -> None:

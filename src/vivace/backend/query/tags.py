@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -59,8 +58,6 @@ _UNSCOPED: Final = ("spans", "resources", "scopes")
 MOST_VALUES: Final = 100_000
 """Of each type that an answer gives; Grafana shows some hundreds."""
 
-_KEPT_BYTES: Final = 1 << 10
-"""What it takes to keep an answer for a unit, however little is in it."""
 
 Values = Mapping[Type, pa.Array]
 """Distinct values by type."""
@@ -175,18 +172,12 @@ def _values(visible: Visible, tag: Attribute | IntrinsicField, request: TagReque
     view = visible.view
     if not _inside(view, request.window):
         return _together(_read(visible, tag, request))
-    hidden = None if visible.hidden is None else hashlib.blake2b(visible.hidden.data).digest()
     return view.remember(
-        ("tag values", tag, request.pipeline, hidden),
+        ("tag values", tag, request.pipeline, visible.hidden_key),
         lambda: _together(_read(visible, tag, request)),
-        lambda found: _kept_bytes(tag, request.pipeline) + sum(int(values.nbytes) for values in found.values()),
+        lambda found: sum(int(values.nbytes) for values in found.values()),
         passing=True,
     )
-
-
-def _kept_bytes(tag: Attribute | IntrinsicField, pipeline: Pipeline | None) -> int:
-    """What the question takes: its tree is some times as large as its text, and so is how Python writes it."""
-    return _KEPT_BYTES + len(repr(tag)) + (0 if pipeline is None else len(repr(pipeline)))
 
 
 def _together(several: Iterable[Values]) -> Values:

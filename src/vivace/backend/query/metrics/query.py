@@ -126,9 +126,8 @@ class _Asking:
         times = self._times
         if isinstance(times, Instant):
             return _counted(visible, expression.pipeline, aggregate, evaluation, times)
-        hidden = None if visible.hidden is None else visible.hidden.tobytes()
         return visible.view.remember(
-            ("partial", expression.pipeline, aggregate, times.step_ns, hidden),
+            ("partial", expression.pipeline, aggregate, times.step_ns, visible.hidden_key),
             lambda: _counted(visible, expression.pipeline, aggregate, evaluation, times),
             lambda made: made.nbytes,
             passing=True,
