@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +18,6 @@ from tests.backend.store.sample import at, request
 from vivace.backend.compact import compactor as compactor_module
 from vivace.backend.compact.compactor import STUCK_SECONDS, Compactor
 from vivace.backend.compact.figures import CompactorFigures
-from vivace.backend.store import takeover
 from vivace.backend.store.apart import LONGEST_SECONDS
 from vivace.backend.store.block import BlockSource
 from vivace.backend.store.manifest import read_manifest, write_manifest
@@ -62,14 +61,6 @@ class Pair:
 
     def count(self, name: str, **labels: str) -> float | None:
         return self.figures.registry.get_sample_value(name, labels)
-
-
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data]:
-    monkeypatch.setattr(takeover, "PERIOD_SECONDS", 0)
-    one = Data(tmp_path)
-    yield one
-    one.writer.close()
 
 
 def test_blocks_of_a_tenant_become_one(data: Data) -> None:

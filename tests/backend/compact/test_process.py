@@ -7,16 +7,13 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
 from tests.backend.store.data import AT_ONCE, Data, until
 from tests.backend.store.rebuild import sent_spans
 
 from vivace.backend.compact.plan import next_job
-from vivace.backend.store import takeover
 from vivace.backend.store.indexer import Indexer
 
 ROUNDS = 10
@@ -54,14 +51,6 @@ class Process:
         self._process.terminate()
         said, _ = self._process.communicate(timeout=20)
         return self._process.returncode, said
-
-
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data]:
-    monkeypatch.setattr(takeover, "PERIOD_SECONDS", 0)
-    one = Data(tmp_path)
-    yield one
-    one.writer.close()
 
 
 def compacting(data: Data, indexer: Indexer, seconds: float) -> None:

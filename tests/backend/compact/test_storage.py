@@ -21,9 +21,10 @@ from tests.backend.store.storage.conftest import (  # noqa: F401 - fixtures
 from tests.backend.store.storage.server import Relay, S3Server
 
 from vivace.backend.compact import compactor as compactor_module
-from vivace.backend.compact.compactor import REFUSALS, Compactor
+from vivace.backend.compact.compactor import Compactor
 from vivace.backend.compact.figures import CompactorFigures
 from vivace.backend.store import holdings, takeover
+from vivace.backend.store.patience import REFUSALS
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.storage.opening import open_storage
 from vivace.backend.store.storage.settings import StorageSettings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +19,6 @@ from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_propo
 from vivace.backend.store.storage.failure import StorageFailure
 from vivace.backend.store.storage.local import LocalStorage
 from vivace.backend.store.unit import UnitInfo, UnitKind
-
-
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data]:
-    monkeypatch.setattr(takeover, "PERIOD_SECONDS", 0)
-    one = Data(tmp_path)
-    yield one
-    one.writer.close()
 
 
 def test_blocks_are_replaced_in_their_place_and_removed_later(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +18,6 @@ from vivace.backend.store.manifest import Manifest, write_manifest
 from vivace.backend.store.proposal import DAMAGED, Proposal, propose, read_proposals, withdraw
 from vivace.backend.store.store import Store
 from vivace.backend.store.unit import UnreadableUnit
-
-
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data]:
-    monkeypatch.setattr(takeover, "PERIOD_SECONDS", 0)
-    one = Data(tmp_path)
-    yield one
-    one.writer.close()
 
 
 def test_a_block_that_a_reader_finds_damaged_is_set_aside(data: Data) -> None:

@@ -12,19 +12,16 @@ from vivace.backend.compact.figures import CompactorFigures
 from vivace.backend.compact.merging import Refused, Unmergeable, compact
 from vivace.backend.compact.plan import DEFAULT_COMPACTION, CompactionSettings, Job, jobs
 from vivace.backend.compact.retention import expired
-from vivace.backend.store.apart import Apart
 from vivace.backend.store.examination import remove_path
 from vivace.backend.store.folder import DataFolder
 from vivace.backend.store.manifest import Manifest, read_manifest
+from vivace.backend.store.patience import Patience
 from vivace.backend.store.proposal import DAMAGED, Proposal, proposal_files, propose, read_proposals, unproposed
 from vivace.backend.store.storage.interface import Storage
 from vivace.backend.store.unit import UnitInfo
-from vivace.units import format_duration
 
 REST_SECONDS: Final = 10.0
 """So long nothing is tried after the disk could not be written, or storage not be reached."""
-REFUSALS: Final = 2
-"""When storage gives none but refuses so many, it is not the fault of one block."""
 
 AHEAD: Final = 64
 AHEAD_BYTES: Final = 64 << 20
@@ -57,14 +54,11 @@ class Compactor:
         self._between = between
         self.merges = 0
         """How many were begun."""
-        self._apart = Apart()
+        self._patience = Patience(report, "blocks are compacted again")
         self._proposed: dict[str, tuple[Proposal, Callable[[], None]]] = {}
         """By ID, what is not known yet to have taken effect, and what counts it."""
         self._since: dict[str, float] = {}
         """When each proposal that waits was first seen, by ID."""
-        self._refused: set[str] = set()
-        """Blocks that storage did not give since something went well."""
-        self._failing = False
         self._rest_until = 0.0
         for path in unproposed(folder):
             with suppress(FileNotFoundError):  # the indexer removes what it took up, at any time
@@ -89,7 +83,7 @@ class Compactor:
         ahead = self._ahead(waiting, now)
         if _enough(ahead):
             return False
-        apart = self._apart.at(now, {unit.id for unit in manifest.units})
+        apart = self._patience.apart.at(now, {unit.id for unit in manifest.units})
         planned = [*jobs((unit for unit in free if unit.id not in apart), now_ns, self._settings)]
         self._figures.planned(planned)
         return not resting and self._compact_some(planned, ahead)
@@ -118,7 +112,7 @@ class Compactor:
             return False
         self._figures.marked_for_deletion.inc(len(old))
         self._proposed[proposal.id] = proposal, lambda: self._figures.deleted.inc(len(old))
-        self._went_well()
+        self._patience.went_well()
         return True
 
     def _compact_some(self, planned: Sequence[Job], ahead: Sequence[Proposal]) -> bool:
@@ -152,7 +146,7 @@ class Compactor:
             remove_path(place)
             raise
         self._proposed[proposal.id] = proposal, lambda: self._figures.compacted(job, unit)
-        self._went_well()
+        self._patience.went_well()
         return proposal
 
     def _leave_apart(self, failure: Unmergeable) -> None:
@@ -161,7 +155,7 @@ class Compactor:
         Blocks that were replaced meanwhile need no word.
         """
         if failure.blocks <= {unit.id for unit in read_manifest(self._folder.manifest).units}:
-            self._apart.leave(failure.blocks, monotonic())
+            self._patience.apart.leave(failure.blocks, monotonic())
             self._figures.errors.inc()
             self._report(str(failure))
             if failure.unreadable:
@@ -172,25 +166,14 @@ class Compactor:
         """Not tried again for a while, the next time for longer. False when others are not to be had either."""
         self._between()
         self._figures.errors.inc()
-        pause = self._apart.leave_longer(refusal.block, monotonic())
-        self._refused.add(refusal.block)
-        if len(self._refused) >= REFUSALS:
-            self._rest(refusal)
-            return False
-        self._report(f"{refusal}; it is not compacted, and tried again in {format_duration(pause)}")
-        return True
+        if self._patience.leave(refusal.block, f"{refusal}; it is not compacted, and tried again", monotonic()):
+            return True
+        self._rest(refusal)
+        return False
 
     def _rest(self, error: OSError) -> None:
-        if not self._failing:
-            self._report(f"blocks are neither compacted nor let go: {error}; it is tried again")
-        self._failing = True
+        self._patience.rest(f"blocks are neither compacted nor let go: {error}; it is tried again")
         self._rest_until = monotonic() + REST_SECONDS
-
-    def _went_well(self) -> None:
-        if self._failing:
-            self._report("blocks are compacted again")
-        self._failing = False
-        self._refused.clear()
 
 
 def _enough(ahead: Sequence[Proposal]) -> bool:

@@ -12,18 +12,17 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from vivace.backend.store.apart import Apart
 from vivace.backend.store.examination import Finding, examine, set_aside, take_back
 from vivace.backend.store.folder import sync
 from vivace.backend.store.holdings import RETRY_SECONDS, Holdings
 from vivace.backend.store.means import Means
 from vivace.backend.store.merger import in_words
+from vivace.backend.store.patience import Patience
 from vivace.backend.store.proposal import DAMAGED, Proposal, proposal_files, read_proposal, withdraw
 from vivace.backend.store.storage.failure import StorageFailure
 from vivace.backend.store.storage.local import is_whole
 from vivace.backend.store.unit import UnitInfo, UnitKind
 from vivace.errors import VivaceError
-from vivace.units import format_duration
 
 PERIOD_SECONDS: Final = 0.4
 """How often is looked for proposals."""
@@ -32,8 +31,6 @@ AT_ONCE_BYTES: Final = 64 << 20
 AT_ONCE_SECONDS: Final = 2.0
 """So many proposals, which add so much and are prepared in so long, are taken together: they share what a change of the
 manifest costs, and do not keep blocks from being cut for long."""
-REFUSALS: Final = 2
-"""When storage takes and gives nothing but refuses so many, it is not the fault of one proposal."""
 GONE: Final = "what it replaces is not there any more"
 """The one objection that is no news: somebody else was first."""
 
@@ -59,10 +56,7 @@ class Takeover:
         self._holdings = holdings
         self._running: Future[_Prepared] | None = None
         self._due = 0.0
-        self._apart = Apart()
-        self._refused: set[str] = set()
-        """Proposals for which storage did not do what it was asked since something went well."""
-        self._failing = False
+        self._patience = Patience(means.report, "what is proposed is done again")
 
     def step(self) -> None:
         """Goes on, without waiting. OSError when the manifest cannot be written; then it is tried again."""
@@ -85,7 +79,7 @@ class Takeover:
         replaced: set[str] = set()
         size = 0
         paths = proposal_files(self._folder)
-        apart = self._apart.at(monotonic(), {path.stem for path in paths})
+        apart = self._patience.apart.at(monotonic(), {path.stem for path in paths})
         for path in paths:
             proposal = None if path.stem in apart else self._read(path)
             if proposal is None or not self._stands(proposal):
@@ -171,7 +165,7 @@ class Takeover:
             self._figures.proposed(proposal.reason, "taken")
         self._due = 0.0
         if any(proposal.add or proposal.reason == DAMAGED for proposal, _ in prepared.proposals):
-            self._went_well()
+            self._patience.went_well()
         if prepared.failed is not None:
             self._put_off(*prepared.failed)
 
@@ -179,29 +173,13 @@ class Takeover:
         """One that alone may be at fault is left alone for a while, else all wait."""
         failed = f"what the reason {proposal.reason!r} was given for is not done yet: {in_words(error)}"
         if not isinstance(error, (OSError, VivaceError)):
-            self._apart.leave([proposal.id], monotonic())
+            self._patience.apart.leave([proposal.id], monotonic())
             self._report(failed)
-        elif not (isinstance(error, StorageFailure) and error.answered):
-            self._rest(failed)
-        else:
-            pause = self._apart.leave_longer(proposal.id, monotonic())
-            self._refused.add(proposal.id)
-            if len(self._refused) >= REFUSALS:
-                self._rest(failed)
-            else:
-                self._report(f"{failed}; it is tried again in {format_duration(pause)}")
-
-    def _rest(self, failed: str) -> None:
-        if not self._failing:
-            self._report(f"{failed}; everything proposed waits, it is tried again")
-        self._failing = True
-        self._due = monotonic() + RETRY_SECONDS
-
-    def _went_well(self) -> None:
-        if self._failing:
-            self._report("what is proposed is done again")
-        self._failing = False
-        self._refused.clear()
+            return
+        alone = isinstance(error, StorageFailure) and error.answered
+        if not (alone and self._patience.leave(proposal.id, f"{failed}; it is tried again", monotonic())):
+            self._patience.rest(f"{failed}; everything proposed waits, it is tried again")
+            self._due = monotonic() + RETRY_SECONDS
 
     def _still(self, proposal: Proposal, findings: Sequence[Finding]) -> bool:
         """Whether it is to be taken, now that all is prepared; else nothing is left of that."""
