@@ -31,6 +31,15 @@ def test_an_entry_is_open_until_it_ends_and_there_until_it_is_saved() -> None:
     assert list(seen.entries()) == []
 
 
+def test_what_is_in_flight_says_nothing_of_who_had_its_place() -> None:
+    shared = words(1)
+    journal, seen = Journal(shared), Journal(shared)
+    journal.end(journal.begin(0, 10, (20, 5), CONTENT, None), 30, Outcome.ACKNOWLEDGED, 2)
+    journal.saved()
+    journal.begin(1, 40, (50, 35), CONTENT, None)
+    assert list(seen.entries()) == [Entry(1, 40, 50, 35, 0, None, 0, 1, None, CONTENT)]
+
+
 def test_it_is_full_when_no_record_is_free() -> None:
     journal = Journal(words(1))
     assert not journal.full

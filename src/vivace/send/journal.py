@@ -12,7 +12,7 @@ from vivace.send.shared import Words
 
 
 class Entry(NamedTuple):
-    """A request in the journal; outcome None: in flight."""
+    """A request in the journal; outcome None, ended_ns and rejected 0: in flight."""
 
     number: int
     due_ns: int
@@ -83,5 +83,9 @@ class Journal:
                 place : place + self.WIDTH
             ]
             if number:
+                # The outcome is an ending's last word: without it the others are of an ending half written, or
+                # of the request that had this place before.
+                if not outcome:
+                    ended = rejected = 0
                 ending = (self._OUTCOMES[outcome], rejected, attempts)
                 yield Entry(number - 1, due, started, t0, ended, *ending, self._KINDS[kind], Content(*content))
