@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.send.servers import acknowledge, grpc_server
 
 from vivace.errors import ConfigurationError, TemplateError
 from vivace.send.attempts import Attempts
+from vivace.send.board import Board, Count, Stop
 from vivace.send.cut import Batching, Per
 from vivace.send.disorder import Disorder
 from vivace.send.settings import Stream
@@ -44,16 +46,20 @@ def test_all_of_it_is_sent_once(runner: Runner) -> None:
 
 
 def test_without_end_there_is_always_more(runner: Runner) -> None:
+    def stop(board: Board) -> None:
+        while board.counts[Count.OFFERED] <= 10:
+            time.sleep(0.01)
+        board.counts[Count.STOP] = Stop.GRACEFUL
+
     small = GENERATED.model_copy(update={"traces": GENERATED.traces.model_copy(update={"count": 40})})  # type: ignore[union-attr]
-    sent = runner.run(
-        grpc_server(acknowledge),
-        None,
-        stream=Stream(small, Signal.TRACES, endless=True),
-        duration_s=2.0,
-        batching=Batching(Per.SERVICE),
-        disorder=Disorder(duplicate=0.1, reordered=0.1, incomplete=0.1),
-        attempts=Attempts(most=2),
-    )
+    others = {
+        "stream": Stream(small, Signal.TRACES, endless=True),
+        "batching": Batching(Per.SERVICE),
+        "disorder": Disorder(duplicate=0.1, reordered=0.1, incomplete=0.1),
+        "attempts": Attempts(most=2),
+    }
+    with grpc_server(acknowledge) as endpoint:
+        sent = runner.send(runner.settings(endpoint, None, duration_s=60.0, **others), stop)
     assert_sound(sent)
     assert sorted(sent.rows["request"]) == list(range(sent.rows.height))
     assert sent.rows.height > 10
@@ -65,7 +71,7 @@ def test_requests_can_be_made_again_and_are_all_different(runner: Runner) -> Non
     for _ in range(2):
         contents = StreamContents(settings, settings.stream)  # type: ignore[arg-type]
         while not contents.ready(250):
-            pass
+            time.sleep(0.01)
         assert contents.there(250)
         payloads.append([contents.payload(number, 10**18) for number in range(250)])
     assert payloads[0] == payloads[1]
