@@ -99,7 +99,7 @@ def test_a_dry_run_starts_and_leaves_nothing(tmp_path: Path) -> None:
     done = run(tmp_path, "small", "medium", "--dry-run")
     assert done.returncode == 0
     assert "0.1 MB/s of small traces" in done.stdout
-    assert "nothing was started" in done.stdout
+    assert f"results under {tmp_path}/; nothing was started." in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

@@ -37,7 +37,7 @@ def conduct(settings: RunSettings, console: Console | None = None) -> ExitCode:
                 break
     index = write_index(folder.path)
     if index is not None:
-        out.print(f"All profiles: {index}")
+        out.print(f"All profiles: {index}", soft_wrap=True)
     return worst([exit_code(figures) for figures in runs])
 
 

@@ -18,7 +18,8 @@ def describe(settings: RunSettings, console: Console | None = None) -> None:
     total = sum(profile.load.duration for profile in settings.profiles)
     out.print(
         f"{len(settings.profiles)} profile{'s' if len(settings.profiles) > 1 else ''}, "
-        f"about {format_duration(total)} of load; results under {settings.output}/; nothing was started."
+        f"about {format_duration(total)} of load; results under {settings.output}/; nothing was started.",
+        soft_wrap=True,
     )
 
 

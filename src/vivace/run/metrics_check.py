@@ -33,4 +33,4 @@ def print_availability(path: Path, console: Console) -> None:
     for name in EXPECTED:
         table.add_row(name, *map(str, found.get(name, ("absent", ""))))
     console.print(table)
-    console.print(f"{len(found.keys() - set(EXPECTED))} other metrics; all of them in {path}")
+    console.print(f"{len(found.keys() - set(EXPECTED))} other metrics; all of them in {path}", soft_wrap=True)

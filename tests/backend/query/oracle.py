@@ -18,6 +18,7 @@ from tests.backend.query.oracle_nodes import (
     intrinsic,
     nodes,
     related,
+    spelt,
 )
 
 from vivace.backend.query.conditions import Condition, Conditions, conditions
@@ -271,7 +272,7 @@ class Oracle:
                     return self.value(side, node, child) is not NIL
                 return self.absent(side, node, child)
         left, right = (self.value(side, node, child) for side in (expression.left, expression.right))
-        return compare(expression.operator, left, right)
+        return compare(expression.operator, spelt(expression.right, left), spelt(expression.left, right))
 
     def absent(self, side: Attribute | IntrinsicField, node: Node, child: Any) -> bool:
         assert isinstance(side, Attribute)

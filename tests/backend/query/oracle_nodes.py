@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,19 @@ from typing import Any
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
-from vivace.traceql.tree import Intrinsic, SpansetOperator
+from vivace.traceql.tree import FieldExpression, Intrinsic, IntrinsicField, SpansetOperator
 
 NIL = None
 STATUS = ("unset", "ok", "error")
 KIND = ("unspecified", "internal", "server", "client", "producer", "consumer")
+DIGITS = {
+    Intrinsic.SPAN_ID: 16,
+    Intrinsic.SPAN_PARENT_ID: 16,
+    Intrinsic.LINK_SPAN_ID: 16,
+    Intrinsic.TRACE_ID: 32,
+    Intrinsic.LINK_TRACE_ID: 32,
+}
+"""Of IDs, at most."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,14 @@ def intrinsic(asked: Intrinsic, node: Node, child: Any) -> Any:
         Intrinsic.INSTRUMENTATION_NAME: lambda: node.around.scope_spans[0].scope.name,
     }
     return readers[asked]()
+
+
+def spelt(asked: FieldExpression, value: Any) -> Any:
+    """What an ID is compared with: an ID that is written otherwise as a search writes it."""
+    digits = DIGITS.get(asked.intrinsic) if isinstance(asked, IntrinsicField) else None
+    if digits is None or not isinstance(value, str) or not re.fullmatch(f"[0-9a-fA-F]{{1,{digits}}}", value):
+        return value
+    return value.lower().rjust(16, "0") if digits == 16 else value.lower().lstrip("0") or "0"
 
 
 def service(node: Node) -> str:
