@@ -272,7 +272,9 @@ class Oracle:
                     return self.value(side, node, child) is not NIL
                 return self.absent(side, node, child)
         left, right = (self.value(side, node, child) for side in (expression.left, expression.right))
-        return compare(expression.operator, spelt(expression.right, left), spelt(expression.left, right))
+        if expression.operator in (Operator.EQUAL, Operator.NOT_EQUAL):
+            left, right = spelt(expression.right, left), spelt(expression.left, right)
+        return compare(expression.operator, left, right)
 
     def absent(self, side: Attribute | IntrinsicField, node: Node, child: Any) -> bool:
         assert isinstance(side, Attribute)

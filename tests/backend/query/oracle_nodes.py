@@ -142,7 +142,7 @@ def intrinsic(asked: Intrinsic, node: Node, child: Any) -> Any:
 
 
 def spelt(asked: FieldExpression, value: Any) -> Any:
-    """What an ID is compared with: an ID that is written otherwise as a search writes it."""
+    """What an ID is to equal: an ID that is written otherwise as a search writes it."""
     digits = DIGITS.get(asked.intrinsic) if isinstance(asked, IntrinsicField) else None
     if digits is None or not isinstance(value, str) or not re.fullmatch(f"[0-9a-fA-F]{{1,{digits}}}", value):
         return value

@@ -68,6 +68,13 @@ def test_expressions_match_the_form_that_answers_show(stored: Unit) -> None:
     assert ids('{ span:id =~ "abcdef0.*" }', stored) == []
 
 
+def test_order_is_that_of_the_text_which_answers_show(stored: Unit) -> None:
+    assert set(ids('{ span:id < "8" }', stored)) == {SPAN, OTHER}
+    assert ids('{ span:id < "00ab" }', stored) == [OTHER]
+    assert ids(f'{{ trace:id > "{BARE[:2]}" }}', stored) == [SPAN]
+    assert ids(f'{{ trace:id > "{FULL}" }}', stored) == ids("{}", stored)
+
+
 def test_ids_in_attributes_equal_those_of_spans_however_they_are_written(stored: Unit) -> None:
     assert ids("{ trace:id = span.trace }", stored) == [SPAN]
     assert ids("{ span.trace = trace:id }", stored) == [SPAN]
