@@ -23,6 +23,7 @@ from vivace.run.folder import RunFolder, create_run_folder
 from vivace.run.metrics_check import print_availability
 from vivace.run.profile_run import ProfileRun
 from vivace.run.settings import RunSettings
+from vivace.signals import set_aside
 
 
 def conduct(settings: RunSettings, console: Console | None = None) -> ExitCode:
@@ -65,11 +66,13 @@ def worst(codes: list[ExitCode]) -> ExitCode:
 def stop_on_signals() -> Iterator[Event]:
     """An event that the first SIGINT or SIGTERM sets; the second raises Interrupted where the program is."""
     stop = Event()
+    heard: list[int] = []
 
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+    def asked(number: int, _frame: FrameType | None) -> None:
+        if heard:
             raise Interrupted("stopped at once; the ledgers up to then are in the run's folder")
-        stop.set()
+        heard.append(number)
+        set_aside(stop)
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
