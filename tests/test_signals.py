@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 from threading import Event
 
-from vivace.signals import set_on
+from vivace.signals import set_on_signals
 
 
 def test_an_event_is_set_though_the_signal_comes_while_it_is_being_waited_for() -> None:
     stop = Event()
-    before = set_on(stop, signal.SIGUSR1)
+    before = set_on_signals(stop, signal.SIGUSR1)
     try:
         with stop._cond:  # type: ignore[attr-defined]
             signal.raise_signal(signal.SIGUSR1)

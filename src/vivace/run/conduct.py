@@ -23,7 +23,7 @@ from vivace.run.folder import RunFolder, create_run_folder
 from vivace.run.metrics_check import print_availability
 from vivace.run.profile_run import ProfileRun
 from vivace.run.settings import RunSettings
-from vivace.signals import set_aside
+from vivace.signals import set_from_handler
 
 
 def conduct(settings: RunSettings, console: Console | None = None) -> ExitCode:
@@ -72,7 +72,7 @@ def stop_on_signals() -> Iterator[Event]:
         if heard:
             raise Interrupted("stopped at once; the ledgers up to then are in the run's folder")
         heard.append(number)
-        set_aside(stop)
+        set_from_handler(stop)
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

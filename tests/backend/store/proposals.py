@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 from tests.backend.store.data import Data, until
@@ -30,3 +31,8 @@ def settled(data: Data) -> None:
 
 def counted(data: Data, reason: str, outcome: str) -> float | None:
     return data.figures.registry.get_sample_value("vivace_proposals_total", {"reason": reason, "outcome": outcome})
+
+
+def no_room(*_: object) -> None:
+    """What any write is on a full disk."""
+    raise OSError(errno.ENOSPC, "No space left on device")

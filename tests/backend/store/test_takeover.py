@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.backend.store.data import Data, until
-from tests.backend.store.proposals import compacted, counted, settled
+from tests.backend.store.proposals import compacted, counted, no_room, settled
 from tests.backend.store.rebuild import sent_spans
 
 from vivace.backend.store import apart, holdings, takeover
@@ -275,11 +275,8 @@ def test_a_manifest_that_cannot_be_written_leaves_the_proposal(data: Data, monke
     one = data.indexer()
     propose(data.folder, proposal)
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patched:
-        patched.setattr(holdings, "write_manifest", full)
+        patched.setattr(holdings, "write_manifest", no_room)
         with pytest.raises(OSError, match="No space"):
             until(lambda: one.step() and False)
     assert data.units() == tuple(blocks)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.backend.store.data import Data, until
-from tests.backend.store.proposals import settled
+from tests.backend.store.proposals import no_room, settled
 from tests.backend.store.rebuild import sent_spans
 
 from vivace.backend.store import examination, holdings, takeover
@@ -93,16 +93,13 @@ def test_a_damaged_block_is_kept_when_its_replacement_is_cut_short(
 def test_a_damaged_block_stays_while_the_manifest_cannot_be_written(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     (block,) = data.blocks(1)
     path = data.folder.block(block.id) / "spans.parquet"
     path.write_bytes(bytes(path.stat().st_size))
     propose(data.folder, Proposal(frozenset({block.id}), reason=DAMAGED))
     indexer = data.indexer()
     with monkeypatch.context() as patched:
-        patched.setattr(holdings, "write_manifest", full)
+        patched.setattr(holdings, "write_manifest", no_room)
         with pytest.raises(OSError, match="No space"):
             until(indexer.step)
     assert data.units() == (block,)
@@ -114,16 +111,13 @@ def test_a_damaged_block_stays_while_the_manifest_cannot_be_written(
 def test_nothing_is_left_of_what_was_saved_when_a_block_cannot_be_set_aside(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     (block,) = data.blocks(1)
     indexer = data.indexer()
     (data.folder.block(block.id) / "extra").write_bytes(b"so that it is not what it was")
     monkeypatch.setattr(examination, "_read", broken)
     propose(data.folder, Proposal(frozenset({block.id}), reason=DAMAGED))
     with monkeypatch.context() as patched:
-        patched.setattr(takeover, "set_aside", full)
+        patched.setattr(takeover, "set_aside", no_room)
         with pytest.raises(OSError, match="No space"):
             until(indexer.step)
     until(lambda: not indexer.step() and not read_proposals(data.folder))

@@ -21,7 +21,7 @@ from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.opening import open_storage
 from vivace.backend.store.storage.settings import StorageSettings
 from vivace.backend.tenant.overrides import Overrides
-from vivace.signals import set_on
+from vivace.signals import set_on_signals
 
 PROCESS: Final = "compactor"
 PERIOD_SECONDS: Final = 2.0
@@ -49,7 +49,7 @@ def run(
     understood, ConfigurationError when the environment says of the storage what cannot be.
     """
     stopped = Event()
-    set_on(stopped, signal.SIGTERM)
+    set_on_signals(stopped, signal.SIGTERM)
     pa.set_cpu_count(1)
     pa.set_memory_pool(pa.system_memory_pool())  # the one that gives back all that is asked of it
     folder = DataFolder(data_dir)

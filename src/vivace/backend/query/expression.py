@@ -216,7 +216,7 @@ class Evaluation:
     def _read(self, field: Attribute | IntrinsicField, frame: Frame) -> tuple[Part, ...]:
         child = child_of(field, frame)
         if child is not None and child != frame.table:
-            return self._firstchild_of(field, child, Frame(frame.view, "spans", frame.of("spans")))
+            return self._first_child(field, child, Frame(frame.view, "spans", frame.of("spans")))
         parts = read(field, frame)
         if isinstance(field, IntrinsicField) or not any(isinstance(part, Lists) for part in parts):
             return parts
@@ -234,7 +234,7 @@ class Evaluation:
             )
         return self._arrays[frame, field]
 
-    def _firstchild_of(self, field: Attribute | IntrinsicField, child: str, frame: Frame) -> tuple[Part, ...]:
+    def _first_child(self, field: Attribute | IntrinsicField, child: str, frame: Frame) -> tuple[Part, ...]:
         """The value of the first event or link that has one, for uses other than comparisons."""
         rows, place = children_of(frame, child)
         inner = Frame(frame.view, child, rows)

@@ -58,7 +58,6 @@ _UNSCOPED: Final = ("spans", "resources", "scopes")
 MOST_VALUES: Final = 100_000
 """Of each type that an answer gives; Grafana shows some hundreds."""
 
-
 Values = Mapping[Type, pa.Array]
 """Distinct values by type."""
 

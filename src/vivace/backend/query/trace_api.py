@@ -17,6 +17,7 @@ from vivace.backend.query.representation import PROTOBUF, Work, media_type
 from vivace.backend.query.selection import ALL, Selection
 from vivace.backend.store.unit import UnitKind
 from vivace.errors import QueryError
+from vivace.telemetry.capture.wire_fields import delimited
 
 _MODES: Final[Mapping[str, Collection[UnitKind]]] = {
     "all": tuple(UnitKind),
@@ -25,6 +26,8 @@ _MODES: Final[Mapping[str, Collection[UnitKind]]] = {
     "external": (),
 }
 """Where a trace is looked for: what Tempo's ingesters hold are segments here, and there are no other backends."""
+_PARTIAL: Final = b"\x18\x01"
+"""Field 3, the status: 1."""
 
 
 def trace_v1(request: Request, reading: Reading) -> Work:
@@ -94,15 +97,5 @@ def _too_large(reading: Reading) -> str:
 
 def _message(trace: TracesData, missing: str) -> bytes:
     """TraceByIDResponse: the trace, and what is missing of it as the fields status and message."""
-    data, message = trace.SerializeToString(), missing.encode()
-    partial = b"\x18\x01\x22" + _varint(len(message)) + message if missing else b""
-    return b"\x0a" + _varint(len(data)) + data + partial
-
-
-def _varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    found.append(number)
-    return bytes(found)
+    partial = _PARTIAL + delimited(4, missing.encode()) if missing else b""
+    return delimited(1, trace.SerializeToString()) + partial

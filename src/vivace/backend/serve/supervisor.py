@@ -20,7 +20,7 @@ from vivace.backend.serve.process import Process
 from vivace.backend.serve.settings import Addresses, ServeSettings, write_addresses
 from vivace.backend.store.folder import DataFolder
 from vivace.errors import ExitCode, TargetError
-from vivace.signals import set_on
+from vivace.signals import set_on_signals
 
 ROLES: Final = ("receiver", "compactor", "indexer", "querier")
 """In the order in which they are stopped: who writes before who takes up what was written."""
@@ -136,7 +136,7 @@ def _said_at_start(addresses: Addresses, settings: ServeSettings) -> Iterator[st
 def serve_until_stopped(settings: ServeSettings, say: Callable[[str], None]) -> int:
     """Runs the backend until SIGINT or SIGTERM, or until one of its processes ends; returns the exit code."""
     asked = Event()
-    previous = set_on(asked, signal.SIGINT, signal.SIGTERM)
+    previous = set_on_signals(asked, signal.SIGINT, signal.SIGTERM)
     backend = Backend(settings)
     try:
         backend.start()

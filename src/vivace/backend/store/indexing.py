@@ -16,7 +16,7 @@ from vivace.backend.store.indexer_figures import IndexerFigures
 from vivace.backend.store.storage.figures import StorageFigures
 from vivace.backend.store.storage.opening import open_storage
 from vivace.backend.store.storage.settings import StorageSettings
-from vivace.signals import set_on
+from vivace.signals import set_on_signals
 
 PROCESS: Final = "indexer"
 PERIOD_SECONDS: Final = 0.15
@@ -34,7 +34,7 @@ def run(
     Blocks are put in storage, if it is given, else they stay in the data folder. Errors as of Indexer.
     """
     stopped = Event()
-    set_on(stopped, signal.SIGTERM)
+    set_on_signals(stopped, signal.SIGTERM)
     folder = DataFolder(data_dir)
     figures = IndexerFigures()
     file = FiguresFile(figures.registry, folder.metrics, PROCESS)
